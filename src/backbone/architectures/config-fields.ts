@@ -1,0 +1,57 @@
+// Reading a checkpoint's config.json: every field typed, every field that would change the computation accounted for.
+
+import { InputError } from "../../errors.ts";
+
+export type Config = Readonly<Record<string, unknown>>;
+
+/** A field that must be an integer ≥ 1. `fallback` stands for an absent or null field; without one it is required. */
+export function sizeField(config: Config, name: string, fallback?: number): number {
+  const value = numberField(config, name, fallback);
+  if (!Number.isSafeInteger(value)) throw malformed(name, "an integer", value);
+  return value;
+}
+
+/** A field that must be a number above 0. */
+export function numberField(config: Config, name: string, fallback?: number): number {
+  const value = config[name] ?? fallback;
+  if (typeof value !== "number" || !(value > 0)) throw malformed(name, "a number above 0", value);
+  return value;
+}
+
+/** A field that must be true or false; absent or null is false. */
+export function flagField(config: Config, name: string): boolean {
+  const value = config[name] ?? false;
+  if (typeof value !== "boolean") throw malformed(name, "true or false", value);
+  return value;
+}
+
+/** A field that must be an object; absent or null is `null`. */
+export function objectField(config: Config, name: string): Config | null {
+  const value = config[name] ?? null;
+  if (typeof value !== "object" || Array.isArray(value)) throw malformed(name, "an object", value);
+  return value as Config | null;
+}
+
+/** Refuses a field that asks for a computation there is no code for. `allowed` values, absent and null pass. */
+export function requireSupported(config: Config, name: string, allowed: readonly unknown[]): void {
+  const value = config[name] ?? null;
+  if (value === null || allowed.includes(value)) return;
+  throw unsupported(`${name} ${JSON.stringify(value)}`);
+}
+
+/** A model that is not wrong, only beyond what this version computes. */
+export function unsupported(what: string): InputError {
+  return new InputError(
+    "unsupported-model",
+    `backbone: not supported yet: ${what}`,
+    "use a checkpoint without it; computing on regardless would give wrong hidden states",
+  );
+}
+
+function malformed(name: string, expected: string, value: unknown): InputError {
+  return new InputError(
+    "malformed-config",
+    `config.json: expected ${name} to be ${expected}, got ${JSON.stringify(value) ?? "nothing"}`,
+    "the configuration does not describe this model: download the checkpoint again",
+  );
+}

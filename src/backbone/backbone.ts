@@ -1,0 +1,193 @@
+// Token ids in, hidden states out: a backbone and the one that runs on this machine.
+//
+// T tokens of a sequence, P requested positions, H hidden size.
+
+import { setImmediate } from "node:timers/promises";
+import { openCheckpoint } from "../checkpoint/checkpoint.ts";
+import { type Feed, openSession, type Session } from "../engine/session.ts";
+import { InputError } from "../errors.ts";
+import { describeDecoder } from "./architectures/families.ts";
+import type { Decoder } from "./decoder.ts";
+import { buildDecoderGraph } from "./decoder-graph.ts";
+import { type Pack, packSequences, type Sequence } from "./packing.ts";
+import { type RopeTable, ropeTable } from "./rope.ts";
+import { planRuns, type RunBudget } from "./runs.ts";
+
+/** One sequence, and the positions whose hidden states are wanted. */
+export interface HiddenStatesRequest {
+  /** Token ids, at least one, nothing added to them. */
+  readonly ids: readonly number[];
+  /** In any order, repeats allowed. Default: all positions. */
+  readonly positions?: readonly number[];
+}
+
+export interface HiddenStatesOptions {
+  /** Checked between runs; a run itself cannot be interrupted. */
+  readonly signal?: AbortSignal;
+  /** Called after each run with the tokens of the requests done so far, and of all. */
+  readonly onProgress?: (doneTokens: number, totalTokens: number) => void;
+}
+
+export interface Backbone extends AsyncDisposable {
+  readonly hiddenSize: number;
+  /** Longest sequence it takes. */
+  readonly maxTokens: number;
+  readonly vocabSize: number;
+  /** Same weights, same fingerprint, whatever heads the checkpoint carries. */
+  readonly fingerprint: string;
+  readonly dtype: "f32";
+  /**
+   * Hidden states after the final norm, at the requested positions.
+   *
+   * A row depends on nothing but the tokens up to its position: alone or in any batch its bits are the same. Prefixes
+   * that requests of one call share are computed once.
+   *
+   * @returns Per request, in order, `[P, H]` row-major.
+   * @throws {RangeError} When an id is outside the vocabulary, a position outside the sequence, or a sequence empty or
+   * longer than `maxTokens`.
+   */
+  hiddenStates(
+    requests: readonly HiddenStatesRequest[],
+    options?: HiddenStatesOptions,
+  ): Promise<Float32Array[]>;
+  close(): Promise<void>;
+}
+
+export interface BackboneOptions {
+  /** Arithmetic. Default and only choice so far: f32, whatever the checkpoint stores. */
+  readonly dtype?: "auto" | "f32";
+  /** Threads of one operator. Default: one per physical core. */
+  readonly threads?: number;
+}
+
+// Enough tokens for full speed, few enough for some hundred MB of activations in an 8 B model. Attention reads a path
+// per response, prompt included, so its slots have a limit of their own; its scores are never in memory as a whole.
+const RUN_BUDGET: RunBudget = { tokens: 2048, slots: 16_384 };
+
+/**
+ * Opens the backbone of a checkpoint directory, f32 on the CPU, weights read from the checkpoint's own files.
+ *
+ * @throws {InputError} `unsupported-model`, by the name of what is not supported; what `openCheckpoint` refuses.
+ *
+ * Cost: f16 and bf16 weights are widened at load, 4 bytes a parameter in memory; f32 weights are used from the file
+ * and also kept in the layout of the matrix kernels. `hiddenStates` blocks the event loop while a run computes.
+ */
+export async function openBackbone(location: string, options: BackboneOptions = {}): Promise<Backbone> {
+  const { dtype = "auto", threads } = options;
+  if (dtype !== "auto" && dtype !== "f32") {
+    throw new InputError(
+      "unsupported-dtype",
+      `openBackbone: expected dtype auto or f32, got ${JSON.stringify(dtype)}`,
+      "leave dtype out",
+    );
+  }
+  const checkpoint = await openCheckpoint(location);
+  const decoder = describeDecoder(checkpoint);
+  const session = await openSession(buildDecoderGraph(decoder), threads === undefined ? {} : { threads });
+  return localBackbone(decoder, session, checkpoint.fingerprint);
+}
+
+function localBackbone(decoder: Decoder, session: Session, fingerprint: string): Backbone {
+  const { hiddenSize, maxTokens, vocabSize, headSize, rope } = decoder;
+  // Products over heads wider than 128 are added up in another order where keys are few: their number goes in steps of 128.
+  const slotMultiple = headSize <= 128 ? 8 : 128;
+  let table = ropeTable(rope, 0);
+  let closed = false;
+
+  const close = async () => {
+    if (closed) return;
+    closed = true;
+    await session.close();
+  };
+
+  const computeRows = async (pack: Pack): Promise<Float32Array> => {
+    if (closed) throw new Error("hiddenStates: the backbone is closed");
+    if (table.positions < pack.longest) table = ropeTable(rope, Math.min(maxTokens, 2 * pack.longest));
+    const { hidden } = await session.run(feedsOf(pack, table));
+    return hidden!.data as Float32Array; // [R, H]
+  };
+
+  return {
+    hiddenSize,
+    maxTokens,
+    vocabSize,
+    fingerprint,
+    dtype: "f32",
+    close,
+    [Symbol.asyncDispose]: close,
+    async hiddenStates(requests, { signal, onProgress } = {}) {
+      const sequences = requests.map((request) => sequenceOf(request, decoder));
+      const results = sequences.map(({ positions }) => new Float32Array(positions.length * hiddenSize));
+      const totalTokens = countTokens(sequences);
+      let doneTokens = 0;
+      const runs = planRuns(
+        sequences.map(({ ids }) => ids),
+        RUN_BUDGET,
+      );
+      for (const run of runs) {
+        signal?.throwIfAborted();
+        const members = run.map((index) => sequences[index]!);
+        const pack = packSequences(members, slotMultiple);
+        if (pack.rows.length > 0) {
+          const rows = await computeRows(pack);
+          run.forEach((index, i) => {
+            copyRows(rows, pack.rowsOf[i]!, hiddenSize, results[index]!);
+          });
+        }
+        doneTokens += countTokens(members);
+        onProgress?.(doneTokens, totalTokens);
+        await setImmediate(); // Lets timers, input and the signal through between runs.
+      }
+      return results;
+    },
+  };
+}
+
+function sequenceOf({ ids, positions }: HiddenStatesRequest, { vocabSize, maxTokens }: Decoder): Sequence {
+  if (ids.length < 1 || ids.length > maxTokens) {
+    throw new RangeError(`hiddenStates: a request must have 1 to ${maxTokens} tokens, got ${ids.length}`);
+  }
+  for (const id of ids) {
+    if (!Number.isInteger(id) || id < 0 || id >= vocabSize) {
+      throw new RangeError(`hiddenStates: ids must be integers from 0 to ${vocabSize - 1}, got ${id}`);
+    }
+  }
+  for (const position of positions ?? []) {
+    if (!Number.isInteger(position) || position < 0 || position >= ids.length) {
+      throw new RangeError(`hiddenStates: positions must lie from 0 to ${ids.length - 1}, got ${position}`);
+    }
+  }
+  return { ids, positions: positions ?? ids.map((_, position) => position) };
+}
+
+function feedsOf(pack: Pack, table: RopeTable): Record<string, Feed> {
+  const T = pack.ids.length;
+  const { paths: B, slotsPerPath: S } = pack;
+  const rope = (values: Float32Array): Feed => {
+    const half = table.pairs;
+    const rows = new Float32Array(T * half);
+    copyRows(values, pack.positions, half, rows);
+    return { data: rows, shape: [1, T, half] };
+  };
+  return {
+    ids: { data: pack.ids, shape: [T] },
+    cos: rope(table.cos),
+    sin: rope(table.sin),
+    tokenOfSlot: { data: pack.tokenOfSlot, shape: [B, S] },
+    slotOfToken: { data: pack.slotOfToken, shape: [T] },
+    lastSlot: { data: new Int32Array(B).fill(S - 1), shape: [B] },
+    slots: { data: Int32Array.of(S), shape: [1] },
+    rows: { data: pack.rows, shape: [pack.rows.length] },
+  };
+}
+
+/** `into[i] = from[rows[i]]`, rows of `width` values. */
+function copyRows(from: Float32Array, rows: Int32Array, width: number, into: Float32Array): void {
+  rows.forEach((row, i) => {
+    into.set(from.subarray(row * width, (row + 1) * width), i * width);
+  });
+}
+
+function countTokens(sequences: readonly Sequence[]): number {
+  return sequences.reduce((sum, { ids }) => sum + ids.length, 0);
+}

@@ -1,0 +1,106 @@
+// The decoder as an ONNX graph over the checkpoint's own files.
+//
+// T packed tokens, B paths, S slots per path, R requested rows (packing.ts); H hidden size, D head size, I width of MLP.
+
+import type { SafetensorsDtype, TensorRange } from "../checkpoint/safetensors.ts";
+import { type DType, Graph, type Value } from "../engine/graph.ts";
+import { cast, gather, gemm, mul, padEnd, reshape, slice } from "../engine/operators.ts";
+import type { Decoder, DecoderLayer, Linear } from "./decoder.ts";
+import { addRmsNorm, causalAttention, rmsNorm, rotate, silu } from "./operators.ts";
+
+const STORED: Partial<Record<SafetensorsDtype, DType>> = { F32: "f32", F16: "f16", BF16: "bf16" };
+
+// The attention operator takes head sizes in eights. Above 128 the last bits of its results depend on S unless the size is
+// a multiple of 256 (measured: 160, 192 and 384). Zero columns change nothing else, since the scale is given.
+const paddedHeadSize = (size: number): number =>
+  size <= 128 ? 8 * Math.ceil(size / 8) : 256 * Math.ceil(size / 256);
+
+/** Inputs that every layer reads. */
+interface Frame {
+  readonly cos: Value; // [1, T, D/2]
+  readonly sin: Value; // [1, T, D/2]
+  readonly tokenOfSlot: Value; // [B, S]
+  readonly slotOfToken: Value; // [T]
+  readonly lastSlot: Value; // [B]
+  readonly slots: Value; // [1]
+  readonly rows: Value; // [R]
+}
+
+/**
+ * Writes the graph: token ids in, final-norm hidden states `hidden [R, H]` of the requested rows out, in f32.
+ *
+ * Inputs are those of `Frame`, and `ids [T]`. Rope rows come in per token, so one graph serves every length and packing.
+ * After the last attention only the requested rows go on. The embedding is gathered in its stored dtype; other f16 and
+ * bf16 weights become f32 when the session loads.
+ */
+export function buildDecoderGraph(decoder: Decoder): Graph {
+  const graph = new Graph();
+  const ids = graph.input("ids", "i64", ["T"]);
+  const frame: Frame = {
+    cos: graph.input("cos", "f32", [1, "T", decoder.rope.size / 2]),
+    sin: graph.input("sin", "f32", [1, "T", decoder.rope.size / 2]),
+    tokenOfSlot: graph.input("tokenOfSlot", "i64", ["B", "S"]),
+    slotOfToken: graph.input("slotOfToken", "i64", ["T"]),
+    lastSlot: graph.input("lastSlot", "i32", ["B"]),
+    slots: graph.input("slots", "i32", [1]),
+    rows: graph.input("rows", "i64", ["R"]),
+  };
+  const { layers, finalNorm, normEpsilon } = decoder;
+
+  let stream = cast(gather(stored(graph, decoder.embedding), ids), "f32"); // [T, H]
+  let normed = rmsNorm(stream, weight(graph, layers[0]!.attentionNorm), normEpsilon);
+  layers.forEach((layer, i) => {
+    let mixed = attend(normed, layer, decoder, frame); // [T, heads·D]
+    if (i === layers.length - 1) {
+      mixed = gather(mixed, frame.rows);
+      stream = gather(stream, frame.rows);
+    }
+    const attended = linear(mixed, layer.attentionOutput);
+    const inner = addRmsNorm(stream, attended, weight(graph, layer.mlpNorm), normEpsilon);
+    const active = mul(silu(linear(inner.normed, layer.gate)), linear(inner.normed, layer.up)); // [T, I]
+    const nextNorm = layers[i + 1]?.attentionNorm ?? finalNorm;
+    const outer = addRmsNorm(inner.sum, linear(active, layer.down), weight(graph, nextNorm), normEpsilon);
+    stream = outer.sum;
+    normed = outer.normed;
+  });
+  graph.output("hidden", normed);
+  return graph;
+}
+
+function attend(x: Value, layer: DecoderLayer, decoder: Decoder, frame: Frame): Value {
+  const { heads, keyValueHeads, headSize, attentionScale: scale } = decoder;
+  const { cos, sin, tokenOfSlot, slotOfToken } = frame;
+  const wide = paddedHeadSize(headSize);
+  const onPaths = (y: Value, n: number) => {
+    const padded = padEnd(reshape(y, ["T", n, headSize]), 2, wide);
+    return gather(reshape(padded, ["T", n * wide]), tokenOfSlot); // [B, S, n·wide]
+  };
+  const rotated = (y: Value, n: number) => rotate(reshape(y, [1, "T", n * headSize]), cos, sin, n);
+  const mixed = causalAttention(
+    {
+      query: onPaths(rotated(linear(x, layer.query), heads), heads),
+      key: onPaths(rotated(linear(x, layer.key), keyValueHeads), keyValueHeads),
+      value: onPaths(linear(x, layer.value), keyValueHeads),
+    },
+    frame,
+    { heads, keyValueHeads, scale },
+  );
+  const onTokens = gather(reshape(mixed, ["B*S", heads * wide]), slotOfToken);
+  if (wide === headSize) return onTokens;
+  const narrow = slice(reshape(onTokens, ["T", heads, wide]), 2, 0, headSize);
+  return reshape(narrow, ["T", heads * headSize]);
+}
+
+function linear(x: Value, { weight: matrix, bias }: Linear): Value {
+  const options = { transB: true, ...(bias === null ? {} : { bias: weight(x.graph, bias) }) };
+  return gemm(x, weight(x.graph, matrix), options);
+}
+
+const weight = (graph: Graph, range: TensorRange): Value => cast(stored(graph, range), "f32");
+
+function stored(graph: Graph, range: TensorRange): Value {
+  const dtype = STORED[range.dtype];
+  if (dtype === undefined)
+    throw new TypeError(`decoder: ${range.name} must be a float tensor, got ${range.dtype}`);
+  return graph.external(range.name, dtype, range.shape, range);
+}

@@ -1,0 +1,55 @@
+// A Hugging Face checkpoint directory: its configuration, and its tensors as byte ranges.
+
+import { existsSync } from "node:fs";
+import { realpath, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { InputError } from "../errors.ts";
+import { fingerprintBackbone } from "./fingerprint.ts";
+import { resolveLocation } from "./location.ts";
+import type { TensorRange } from "./safetensors-header.ts";
+import { findTensors, readJsonObject } from "./shards.ts";
+
+export interface Checkpoint {
+  /** Real absolute path. */
+  readonly directory: string;
+  /** `config.json`, as it is. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Every tensor by name, over all shards. Nothing is in memory. */
+  readonly tensors: ReadonlyMap<string, TensorRange>;
+  /** Identifies the backbone, whatever its heads: see `fingerprintBackbone`. */
+  readonly fingerprint: string;
+}
+
+/**
+ * Opens a checkpoint directory with `config.json` and safetensors weights. Reads headers and samples only.
+ *
+ * @param location The directory, or `tiny`: the backbone that comes with the package.
+ * @throws {InputError} `missing-checkpoint` when there is no such directory, `missing-config` when it has no
+ * `config.json`, and whatever `findTensors` refuses.
+ */
+export async function openCheckpoint(location: string): Promise<Checkpoint> {
+  const directory = resolveLocation(location);
+  const isDirectory = await stat(directory).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
+  if (!isDirectory) {
+    throw new InputError(
+      "missing-checkpoint",
+      `checkpoint: expected a directory at ${directory}, got none`,
+      "give the path of a Hugging Face checkpoint directory",
+    );
+  }
+  const configFile = join(directory, "config.json");
+  if (!existsSync(configFile)) {
+    throw new InputError(
+      "missing-config",
+      `checkpoint: expected config.json in ${directory}, got none`,
+      "give the directory that holds the checkpoint's config.json and safetensors files",
+    );
+  }
+  const config = await readJsonObject(configFile);
+  const tensors = await findTensors(directory);
+  const fingerprint = await fingerprintBackbone(config, tensors);
+  return { directory: await realpath(directory), config, tensors, fingerprint };
+}

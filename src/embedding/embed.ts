@@ -1,0 +1,224 @@
+// Records → embeddings on disk. Two passes over the data: one that counts and names, one that computes, part by part.
+// H hidden size, K objectives, n rows of a part.
+
+import { readdir } from "node:fs/promises";
+import { basename } from "node:path";
+import type { Backbone } from "../backbone/backbone.ts";
+import type { Chat } from "../chat/chat.ts";
+import type { OverlongPolicy } from "../chat/overlong.ts";
+import type { Tensor } from "../checkpoint/dtypes.ts";
+import type { DataLocation } from "../data/location.ts";
+import { InputError } from "../errors.ts";
+import { type EncodedRow, encodePair, encodeRating } from "./encode.ts";
+import {
+  type ChatSettings,
+  type EmbeddingKind,
+  type EmbeddingManifest,
+  hashOf,
+  prepareDirectory,
+  type Rejection,
+  writeManifest,
+} from "./manifest.ts";
+import { type PartInfo, partFile, readPart, writePart } from "./part.ts";
+import { numberedRecords, surveyData } from "./survey.ts";
+
+export interface EmbedOptions {
+  readonly kind: EmbeddingKind;
+  readonly data: readonly DataLocation[];
+  /** The directory to write: empty, absent, or this same run begun. */
+  readonly out: string;
+  /** How the manifest names the backbone, so that a model can find it again. */
+  readonly location: string;
+  readonly chatSettings: ChatSettings;
+  /** Ratings only: the objectives to keep. Default: all that occur. */
+  readonly objectives?: readonly string[];
+  /** Rows of the data per file. Default 8192. */
+  readonly partRows?: number;
+  /** Longest conversation in tokens. Default: the backbone's limit. */
+  readonly maxTokens?: number;
+  /** What becomes of longer ones. Default `reject`. */
+  readonly overlong?: OverlongPolicy;
+  /** Only the first rows of the data. */
+  readonly limit?: number;
+  /** Stop at the first row that cannot be read, instead of counting it. Default false. */
+  readonly strict?: boolean;
+  /** After an abort the current part is still finished; the run can be resumed. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: EmbedProgress) => void;
+}
+
+export interface EmbedProgress {
+  readonly rows: number;
+  readonly totalRows: number;
+  readonly tokens: number;
+}
+
+const PART_ROWS = 8192;
+
+/**
+ * Embeds rated conversations or preference pairs into a directory.
+ *
+ * A part holds the rows of one stretch of the data; it is written under a temporary name, synced and renamed, so a
+ * killed run leaves whole parts only, and the same call continues with the first part that is missing. The manifest
+ * accounts for every row: `rowsIn = rowsOut + rejections.length`.
+ *
+ * @returns The manifest; `complete` is false if the signal was aborted.
+ * @throws {InputError} If the data has no usable row, an objective is unknown, or the directory holds something else.
+ *
+ * Memory: one part, `partRows · H` floats (three times that for pairs). Source: the reference's stage-1 and stage-2
+ * preparation. Differs: one prompt embedding per pair, no padding, nothing dropped silently.
+ */
+export async function embed(
+  backbone: Backbone,
+  chat: Chat,
+  options: EmbedOptions,
+): Promise<EmbeddingManifest> {
+  const { kind, out, partRows = PART_ROWS, overlong = "reject", strict = false } = options;
+  const maxTokens = Math.min(options.maxTokens ?? backbone.maxTokens, backbone.maxTokens);
+  const survey = await surveyData(options);
+  const names = survey.objectives.map(({ name }) => name);
+  const { limit = null } = options;
+  const about = {
+    format: "armorm-embeddings",
+    version: 1,
+    kind,
+    backbone: {
+      location: options.location,
+      fingerprint: backbone.fingerprint,
+      hiddenSize: backbone.hiddenSize,
+      dtype: backbone.dtype,
+    },
+    chat: options.chatSettings,
+    data: survey.files.map(({ source, path, sha256, rows }) => ({
+      source,
+      file: basename(path),
+      sha256,
+      rows,
+    })),
+    maxTokens,
+    overlong,
+    limit,
+    partRows,
+    objectives: survey.objectives,
+  } as const;
+  const { location: _, ...backboneIdentity } = about.backbone;
+  const run = hashOf({ ...about, backbone: backboneIdentity });
+  await prepareDirectory(out, run);
+
+  const partCount = Math.max(1, Math.ceil(survey.rows / partRows));
+  const parts: PartInfo[] = [];
+  const manifest = (complete: boolean): EmbeddingManifest => {
+    const rowsOut = parts.reduce((sum, part) => sum + part.rows.length, 0);
+    return {
+      ...about,
+      run,
+      complete,
+      rowsIn: survey.rows,
+      rowsOut,
+      rejections: parts.flatMap((part) => part.rejections),
+      parts: parts.map(({ file, id, rows }) => ({ file, id, rows: rows.length })),
+    };
+  };
+  if ((await readdir(out)).length === 0) await writeManifest(out, manifest(false));
+
+  const encode = { chat, maxTokens, overlong, objectives: names };
+  let tokens = 0;
+  const finishPart = async (
+    index: number,
+    encoded: readonly EncodedRow[],
+    rejections: readonly Rejection[],
+  ) => {
+    const file = partFile(kind, index, partCount);
+    const id = hashOf({ run, index });
+    const requests = encoded.flatMap((row) => row.requests);
+    const before = tokens;
+    const states = await backbone.hiddenStates(requests, {
+      onProgress: (done, total) => {
+        const share = total === 0 ? 1 : done / total;
+        const rows = Math.min(index * partRows + Math.round(encoded.length * share), survey.rows);
+        options.onProgress?.({ rows, totalRows: survey.rows, tokens: before + done });
+      },
+    });
+    tokens += requests.reduce((sum, request) => sum + request.ids.length, 0);
+    const part = { file, id, rows: encoded.map((row) => row.info), rejections };
+    await writePart(out, part, toTensors(kind, encoded, states, backbone.hiddenSize));
+    parts.push(part);
+  };
+
+  let encoded: EncodedRow[] = [];
+  let rejections: Rejection[] = [];
+  let existing = await readPart(out, partFile(kind, 0, partCount), hashOf({ run, index: 0 }));
+  for await (const { row, source, record } of numberedRecords(options)) {
+    if (!existing) {
+      const result =
+        record.kind === "error"
+          ? { rejected: record.error, kind: "invalid" as const }
+          : record.kind === "rating"
+            ? encodeRating(record, row, encode)
+            : encodePair(record, row, encode);
+      if ("info" in result) encoded.push(result);
+      else {
+        rejections.push({ row, id: record.id, source, kind: result.kind, reason: result.rejected });
+        if (strict && record.kind === "error") {
+          throw new InputError(
+            "bad-row",
+            result.rejected,
+            "mend the row, or leave --strict out to skip such rows",
+          );
+        }
+      }
+    }
+    const last = row + 1 === survey.rows;
+    if ((row + 1) % partRows !== 0 && !last) continue;
+    const index = Math.floor(row / partRows);
+    if (existing) parts.push(existing);
+    else await finishPart(index, encoded, rejections);
+    encoded = [];
+    rejections = [];
+    if (last) break;
+    if (options.signal?.aborted) return await written(out, manifest(false));
+    existing = await readPart(out, partFile(kind, index + 1, partCount), hashOf({ run, index: index + 1 }));
+  }
+  return await written(out, manifest(true));
+}
+
+async function written(out: string, manifest: EmbeddingManifest): Promise<EmbeddingManifest> {
+  await writeManifest(out, manifest);
+  return manifest;
+}
+
+// Ratings: embeddings [n, H], labels [n, K], response_tokens [n].
+// Pairs: embeddings [n, 2, H], prompt_embeddings [n, H], response_tokens [n, 2].
+function toTensors(
+  kind: EmbeddingKind,
+  rows: readonly EncodedRow[],
+  states: readonly Float32Array[],
+  hiddenSize: number,
+): Map<string, Tensor> {
+  const n = rows.length;
+  const perRow = kind === "pairs" ? 2 : 1;
+  const embeddings = new Float32Array(n * perRow * hiddenSize);
+  const promptEmbeddings = new Float32Array(kind === "pairs" ? n * hiddenSize : 0);
+  for (let i = 0; i < n; i++) {
+    for (let r = 0; r < perRow; r++) {
+      const state = states[i * perRow + r]!;
+      embeddings.set(state.subarray(state.length - hiddenSize), (i * perRow + r) * hiddenSize);
+      // A pair asks for the gating token and the last token of the chosen response: two rows.
+      if (kind === "pairs" && r === 0) promptEmbeddings.set(state.subarray(0, hiddenSize), i * hiddenSize);
+    }
+  }
+  const responseTokens = Int32Array.from(rows.flatMap((row) => row.responseTokens));
+  const shape = kind === "pairs" ? [n, 2] : [n];
+  const tensors = new Map<string, Tensor>([
+    ["embeddings", { dtype: "F32", shape: [...shape, hiddenSize], data: embeddings }],
+    ["response_tokens", { dtype: "I32", shape, data: responseTokens }],
+  ]);
+  if (kind === "pairs") {
+    tensors.set("prompt_embeddings", { dtype: "F32", shape: [n, hiddenSize], data: promptEmbeddings });
+  } else {
+    const labels = Float32Array.from(rows.flatMap((row) => row.labels));
+    const count = n === 0 ? 0 : labels.length / n;
+    tensors.set("labels", { dtype: "F32", shape: [n, count], data: labels });
+  }
+  return tensors;
+}

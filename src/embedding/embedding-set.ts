@@ -1,0 +1,167 @@
+// An embedding set on disk, read in chunks. H hidden size, K objectives, n rows of a chunk.
+
+import { join } from "node:path";
+import { toFloat32 } from "../checkpoint/dtypes.ts";
+import { readTensorRows } from "../checkpoint/safetensors.ts";
+import { readSafetensorsHeader, type TensorRange } from "../checkpoint/safetensors-header.ts";
+import { InputError } from "../errors.ts";
+import { type EmbeddingManifest, readManifest } from "./manifest.ts";
+import type { RowInfo } from "./part.ts";
+
+/** A stretch of rated conversations. */
+export interface RatingsChunk {
+  readonly rows: readonly RowInfo[];
+  /** `[n, H]`: the final hidden state of the last token. */
+  readonly embeddings: Float32Array;
+  /** `[n, K]`, in the order of the manifest's objectives; NaN = missing. */
+  readonly labels: Float32Array;
+  /** `[n]` tokens of the rated response. */
+  readonly responseTokens: Int32Array;
+}
+
+/** A stretch of preference pairs. */
+export interface PairsChunk {
+  readonly rows: readonly RowInfo[];
+  /** `[n, 2, H]`: chosen, rejected. */
+  readonly embeddings: Float32Array;
+  /** `[n, H]`: the final hidden state of the gating token, which both responses share. */
+  readonly promptEmbeddings: Float32Array;
+  /** `[n, 2]` tokens of the chosen and the rejected response. */
+  readonly responseTokens: Int32Array;
+}
+
+interface OpenPart {
+  readonly file: string;
+  readonly rows: readonly RowInfo[];
+  readonly tensors: ReadonlyMap<string, TensorRange>;
+}
+
+/** Rows per chunk: 8192 rows of 4096 floats are 128 MiB. */
+const CHUNK_ROWS = 2048;
+
+/** A complete embedding set. Nothing but the manifest is in memory until chunks are read. */
+export class EmbeddingSet {
+  readonly directory: string;
+  readonly manifest: EmbeddingManifest;
+
+  constructor(directory: string, manifest: EmbeddingManifest) {
+    this.directory = directory;
+    this.manifest = manifest;
+  }
+
+  get hiddenSize(): number {
+    return this.manifest.backbone.hiddenSize;
+  }
+
+  /** Rows that were embedded. */
+  get rows(): number {
+    return this.manifest.rowsOut;
+  }
+
+  /** Rated conversations, in order, a chunk at a time. @throws {InputError} If the set holds pairs. */
+  async *ratings(): AsyncGenerator<RatingsChunk> {
+    this.expect("ratings");
+    for await (const { part, start, end } of this.#stretches()) {
+      yield {
+        rows: part.rows.slice(start, end),
+        embeddings: await readFloats(part, "embeddings", start, end),
+        labels: await readFloats(part, "labels", start, end),
+        responseTokens: await readInts(part, "response_tokens", start, end),
+      };
+    }
+  }
+
+  /** Preference pairs, in order, a chunk at a time. @throws {InputError} If the set holds ratings. */
+  async *pairs(): AsyncGenerator<PairsChunk> {
+    this.expect("pairs");
+    for await (const { part, start, end } of this.#stretches()) {
+      yield {
+        rows: part.rows.slice(start, end),
+        embeddings: await readFloats(part, "embeddings", start, end),
+        promptEmbeddings: await readFloats(part, "prompt_embeddings", start, end),
+        responseTokens: await readInts(part, "response_tokens", start, end),
+      };
+    }
+  }
+
+  /** What is known of the rows beside their numbers, in order, a part at a time. */
+  async *rowInfos(): AsyncGenerator<readonly RowInfo[]> {
+    for await (const { rows } of this.#parts()) yield rows;
+  }
+
+  /** Where the rows of one tensor lie, part after part. */
+  async ranges(name: string): Promise<TensorRange[]> {
+    const ranges: TensorRange[] = [];
+    for await (const part of this.#parts()) if (part.rows.length > 0) ranges.push(range(part, name));
+    return ranges;
+  }
+
+  /** @throws {InputError} `pairs/: expected embedded ratings, got pairs` */
+  expect(kind: EmbeddingManifest["kind"]): void {
+    if (this.manifest.kind === kind) return;
+    throw new InputError(
+      "wrong-embedding-kind",
+      `${this.directory}: expected embedded ${kind}, got ${this.manifest.kind}`,
+      `embed the data with --kind ${kind}`,
+    );
+  }
+
+  async *#stretches() {
+    for await (const part of this.#parts()) {
+      for (let start = 0; start < part.rows.length; start += CHUNK_ROWS) {
+        yield { part, start, end: Math.min(start + CHUNK_ROWS, part.rows.length) };
+      }
+    }
+  }
+
+  async *#parts(): AsyncGenerator<OpenPart> {
+    for (const { file, id, rows: count } of this.manifest.parts) {
+      const path = join(this.directory, file);
+      const { tensors, metadata } = await readSafetensorsHeader(path);
+      const rows: RowInfo[] = JSON.parse(metadata.get("rows") ?? "[]");
+      if (metadata.get("part") !== id || rows.length !== count) {
+        throw new InputError(
+          "changed-part",
+          `${path}: expected the part that the manifest names (${count} rows), got another`,
+          "embed the data again into an empty folder",
+        );
+      }
+      yield { file: path, rows, tensors };
+    }
+  }
+}
+
+/**
+ * Opens an embedding set.
+ *
+ * @throws {InputError} If the directory is none, or its run has not finished.
+ */
+export async function openEmbeddingSet(directory: string): Promise<EmbeddingSet> {
+  const manifest = await readManifest(directory);
+  if (!manifest.complete) {
+    throw new InputError(
+      "incomplete-embeddings",
+      `${directory}: expected a complete embedding set, got a run that stopped`,
+      "run the same `armorm embed` command again: it continues where it stopped",
+    );
+  }
+  return new EmbeddingSet(directory, manifest);
+}
+
+function range(part: OpenPart, name: string): TensorRange {
+  const found = part.tensors.get(name);
+  if (found) return found;
+  throw new InputError(
+    "missing-tensor",
+    `${part.file}: expected a tensor ${name}, got none`,
+    "embed the data again into an empty folder",
+  );
+}
+
+async function readFloats(part: OpenPart, name: string, start: number, end: number): Promise<Float32Array> {
+  return toFloat32(await readTensorRows(range(part, name), start, end));
+}
+
+async function readInts(part: OpenPart, name: string, start: number, end: number): Promise<Int32Array> {
+  return (await readTensorRows(range(part, name), start, end)).data as Int32Array;
+}

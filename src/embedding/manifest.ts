@@ -1,0 +1,147 @@
+import { createHash } from "node:crypto";
+import { mkdir, open, readdir, readFile, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { InputError } from "../errors.ts";
+
+/** What the rows of an embedding set are: rated conversations, or preference pairs. */
+export type EmbeddingKind = "ratings" | "pairs";
+
+/** One objective of a set of rated conversations, with what its ratings look like. */
+export interface ObjectiveSummary {
+  readonly name: string;
+  readonly source: string;
+  /** Rows that carry a rating for it. */
+  readonly rows: number;
+  readonly minimum: number;
+  readonly maximum: number;
+}
+
+/** A row that was not embedded. `invalid`: it could not be read; `too-long`: it exceeds the token limit. */
+export interface Rejection {
+  /** Number of the row over all data files, from 0. */
+  readonly row: number;
+  readonly id: string | number | null;
+  readonly source: string;
+  readonly kind: "invalid" | "too-long";
+  readonly reason: string;
+}
+
+/** How conversations became token ids; a model needs the same to score. */
+export interface ChatSettings {
+  readonly fingerprint: string;
+  readonly bos: "on" | "off";
+  readonly specialTokens: "text" | "compat";
+  readonly chatTemplate: string | null;
+  readonly gatingPattern: readonly number[] | null;
+}
+
+/**
+ * `manifest.json` of an embedding set: what was embedded, with what, and where every row went.
+ *
+ * `rowsIn = rowsOut + rejections.length` once `complete` is true. `run` hashes everything that decides the contents:
+ * a directory with another `run` is never continued or overwritten.
+ */
+export interface EmbeddingManifest {
+  readonly format: "armorm-embeddings";
+  readonly version: 1;
+  readonly kind: EmbeddingKind;
+  readonly run: string;
+  readonly complete: boolean;
+  readonly backbone: {
+    readonly location: string;
+    readonly fingerprint: string;
+    readonly hiddenSize: number;
+    readonly dtype: string;
+  };
+  readonly chat: ChatSettings;
+  readonly data: readonly {
+    readonly source: string;
+    readonly file: string;
+    readonly sha256: string;
+    readonly rows: number;
+  }[];
+  readonly maxTokens: number;
+  readonly overlong: "reject" | "drop-oldest-turns";
+  readonly limit: number | null;
+  readonly partRows: number;
+  readonly objectives: readonly ObjectiveSummary[];
+  readonly rowsIn: number;
+  readonly rowsOut: number;
+  readonly rejections: readonly Rejection[];
+  readonly parts: readonly { readonly file: string; readonly id: string; readonly rows: number }[];
+}
+
+const FILE = "manifest.json";
+
+/** Reads a set's manifest. @throws {InputError} If the directory is no embedding set. */
+export async function readManifest(directory: string): Promise<EmbeddingManifest> {
+  const remedy = "give a directory that `armorm embed` has written";
+  let text: string;
+  try {
+    text = await readFile(join(directory, FILE), "utf8");
+  } catch {
+    throw new InputError(
+      "not-an-embedding-set",
+      `${directory}: expected an embedding set, got no ${FILE}`,
+      remedy,
+    );
+  }
+  let manifest: EmbeddingManifest;
+  try {
+    manifest = JSON.parse(text);
+  } catch {
+    throw new InputError(
+      "malformed-json",
+      `${join(directory, FILE)}: expected JSON, got something else`,
+      remedy,
+    );
+  }
+  if (manifest.format !== "armorm-embeddings" || manifest.version !== 1) {
+    const got = `${manifest.format} version ${manifest.version}`;
+    throw new InputError(
+      "not-an-embedding-set",
+      `${directory}: expected armorm-embeddings version 1, got ${got}`,
+      remedy,
+    );
+  }
+  return manifest;
+}
+
+/** Writes the manifest under a temporary name, syncs it, and renames it into place. */
+export async function writeManifest(directory: string, manifest: EmbeddingManifest): Promise<void> {
+  const temporary = join(directory, `.${FILE}.tmp`);
+  const file = await open(temporary, "w");
+  try {
+    await file.writeFile(`${JSON.stringify(manifest, null, 1)}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, join(directory, FILE));
+}
+
+/**
+ * Makes `directory` ready for a run, or finds the same run begun there.
+ *
+ * @throws {InputError} If the directory holds anything else: nothing is ever overwritten.
+ */
+export async function prepareDirectory(directory: string, run: string): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  const entries = (await readdir(directory)).filter((name) => !name.endsWith(".tmp"));
+  if (entries.length === 0) return;
+  const remedy = "choose an empty folder, or delete this one";
+  if (!entries.includes(FILE)) {
+    const what = `${directory}: expected an empty folder, got one that holds ${entries[0]}`;
+    throw new InputError("output-not-empty", what, remedy);
+  }
+  const manifest = await readManifest(directory);
+  if (manifest.run !== run) {
+    const what = `${directory}: expected an empty folder or this run begun, got embeddings of other data or options`;
+    throw new InputError("output-not-empty", what, remedy);
+  }
+}
+
+/** A stable hash of plain data. */
+export function hashOf(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("hex");
+}

@@ -1,0 +1,75 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { toFloat32 } from "../checkpoint/dtypes.ts";
+import { readTensor } from "../checkpoint/safetensors.ts";
+import type { TensorRange } from "../checkpoint/safetensors-header.ts";
+import type { EmbeddingSet } from "./embedding-set.ts";
+
+/** Prompt embeddings that can be read by row number, from memory or from disk. */
+export interface PromptRows extends AsyncDisposable {
+  readonly rows: number;
+  /** Copies the rows `indices` one after another into `out`, `[indices.length, H]`. */
+  gather(indices: ArrayLike<number>, out: Float32Array): Promise<void>;
+}
+
+/** Above this, rows stay on disk and the operating system's page cache decides. */
+const MEMORY_BYTES = 1 << 30;
+
+/**
+ * The prompt embeddings of several sets of pairs, numbered through in the order of the sets.
+ *
+ * Sets that fit into `memoryBytes` together are loaded once; larger ones are read row by row, so memory does not grow
+ * with the number of pairs.
+ */
+export async function openPromptRows(
+  sets: readonly EmbeddingSet[],
+  { memoryBytes = MEMORY_BYTES }: { memoryBytes?: number } = {},
+): Promise<PromptRows> {
+  const ranges = (await Promise.all(sets.map((set) => set.ranges("prompt_embeddings")))).flat();
+  const bytes = ranges.reduce((sum, range) => sum + range.length, 0);
+  return bytes <= memoryBytes ? loadRows(ranges) : openRows(ranges);
+}
+
+async function loadRows(ranges: readonly TensorRange[]): Promise<PromptRows> {
+  const width = ranges[0]?.shape[1] ?? 0;
+  const rows = ranges.reduce((sum, range) => sum + range.shape[0]!, 0);
+  const all = new Float32Array(rows * width);
+  let at = 0;
+  for (const range of ranges) {
+    all.set(toFloat32(await readTensor(range)), at);
+    at += range.shape[0]! * width;
+  }
+  return {
+    rows,
+    async gather(indices, out) {
+      for (let i = 0; i < indices.length; i++) {
+        const from = indices[i]! * width;
+        out.set(all.subarray(from, from + width), i * width);
+      }
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+async function openRows(ranges: readonly TensorRange[]): Promise<PromptRows> {
+  const width = ranges[0]!.shape[1]!;
+  const files: { handle: FileHandle; offset: number; first: number }[] = [];
+  let rows = 0;
+  for (const range of ranges) {
+    files.push({ handle: await open(range.file, "r"), offset: range.offset, first: rows });
+    rows += range.shape[0]!;
+  }
+  const readRow = async (index: number, out: Float32Array, at: number): Promise<void> => {
+    const { handle, offset, first } = files.findLast((file) => file.first <= index)!;
+    const bytes = new Uint8Array(out.buffer, out.byteOffset + at * width * 4, width * 4);
+    await handle.read(bytes, 0, bytes.length, offset + (index - first) * width * 4);
+  };
+  return {
+    rows,
+    async gather(indices, out) {
+      await Promise.all(Array.from(indices, (index, i) => readRow(index, out, i)));
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(files.map(({ handle }) => handle.close()));
+    },
+  };
+}

@@ -1,0 +1,90 @@
+import { describeFile } from "../data/describe-file.ts";
+import type { DataLocation } from "../data/location.ts";
+import { readPairs } from "../data/pairs.ts";
+import { readRatings } from "../data/ratings.ts";
+import type { PreferencePair, RatedConversation, RowError } from "../data/records.ts";
+import { InputError } from "../errors.ts";
+import type { EmbeddingKind, ObjectiveSummary } from "./manifest.ts";
+
+export interface DataSelection {
+  readonly kind: EmbeddingKind;
+  readonly data: readonly DataLocation[];
+  readonly objectives?: readonly string[];
+  readonly limit?: number;
+}
+
+/** What the data holds, before anything expensive begins. */
+export interface Survey {
+  /** Rows, unusable ones included. */
+  readonly rows: number;
+  readonly objectives: readonly ObjectiveSummary[];
+  readonly files: readonly {
+    readonly source: string;
+    readonly path: string;
+    readonly sha256: string;
+    readonly rows: number;
+  }[];
+}
+
+/** A record and its number over all data files. */
+export interface NumberedRecord {
+  readonly row: number;
+  readonly source: string;
+  readonly record: RatedConversation | PreferencePair | RowError;
+}
+
+/** The records of a selection, numbered; unusable rows are records too. */
+export async function* numberedRecords(selection: DataSelection): AsyncGenerator<NumberedRecord> {
+  const { kind, data, objectives, limit = Number.POSITIVE_INFINITY } = selection;
+  const sources = new Map(data.map(({ path, source }) => [path, source]));
+  const records = kind === "ratings" ? readRatings(data, objectives ? { objectives } : {}) : readPairs(data);
+  let row = 0;
+  for await (const record of records) {
+    if (row >= limit) return;
+    const source = record.kind === "error" ? (sources.get(record.file) ?? record.file) : record.source;
+    yield { row, source, record };
+    row++;
+  }
+}
+
+/**
+ * Counts rows and objectives, and hashes the files: one pass of parsing, no memory beyond the objectives.
+ *
+ * @throws {InputError} `no-usable-rows` if no row can be used; those of the readers.
+ */
+export async function surveyData(selection: DataSelection): Promise<Survey> {
+  const found = new Map<string, { -readonly [K in keyof ObjectiveSummary]: ObjectiveSummary[K] }>();
+  let rows = 0;
+  let firstError: RowError | null = null;
+  let usable = 0;
+  for await (const { record } of numberedRecords(selection)) {
+    rows++;
+    if (record.kind === "error") firstError ??= record;
+    else usable++;
+    if (record.kind !== "rating") continue;
+    for (const [name, rating] of Object.entries(record.ratings)) {
+      const known = found.get(name);
+      if (known) {
+        known.rows++;
+        known.minimum = Math.min(known.minimum, rating);
+        known.maximum = Math.max(known.maximum, rating);
+      } else found.set(name, { name, source: record.source, rows: 1, minimum: rating, maximum: rating });
+    }
+  }
+  if (usable === 0) {
+    const example = firstError ? `; the first: ${firstError.error}` : "";
+    throw new InputError(
+      "no-usable-rows",
+      `${selection.data.map(({ path }) => path).join(", ")}: expected usable rows, got none of ${rows}${example}`,
+      "mend the rows, or raise --limit",
+    );
+  }
+  const order = selection.objectives ?? [...found.keys()];
+  const files = await Promise.all(
+    selection.data.map(async ({ source, path }) => {
+      const { sha256, rows: count } = await describeFile(path);
+      return { source, path, sha256, rows: count };
+    }),
+  );
+  return { rows, objectives: order.flatMap((name) => found.get(name) ?? []), files };
+}

@@ -1,0 +1,165 @@
+import type { Message } from "../chat/messages.ts";
+import type { PreferencePair, RowError } from "../data/records.ts";
+import { InputError } from "../errors.ts";
+import type { RewardModel, Score } from "../reward-model.ts";
+import { type PairReport, reportPairs, type ScoredPair } from "./pairs.ts";
+
+export interface EvaluatePairsOptions {
+  /** Leave out pairs whose prompt the model was trained on. Default false: they are counted. */
+  readonly dropOverlaps?: boolean;
+  readonly signal?: AbortSignal;
+  /** Called with the number of pairs scored so far. */
+  readonly onProgress?: (pairs: number) => void;
+}
+
+/** A pair that was not scored, and why. */
+export interface RejectedPair {
+  readonly id: string | number | null;
+  readonly source: string;
+  readonly kind: "invalid" | "too-long";
+  readonly reason: string;
+}
+
+/** Pair accuracy, with what was left out of it. */
+export interface PairEvaluation extends PairReport {
+  /** Pairs whose prompt training saw: found, and left out of the accuracies. Null if the model does not say. */
+  readonly overlaps: { readonly found: number; readonly dropped: number } | null;
+  readonly rejected: readonly RejectedPair[];
+}
+
+/** One pair's scores, from text or from embeddings. */
+export interface PairScores {
+  readonly id: string | number | null;
+  readonly subset: string;
+  readonly promptHash: string;
+  readonly chosen: Pick<Score, "score" | "rewards" | "adjustedRewards" | "tokens">;
+  readonly rejected: Pick<Score, "score" | "rewards" | "adjustedRewards" | "tokens">;
+}
+
+/**
+ * Accuracy of a model on scored pairs: from `scorePairs` for text, or from a model's heads over embeddings.
+ *
+ * @param scored Pairs, and those that could not be scored, in order.
+ * @param trainedOn The model's `trainedOn`.
+ */
+export async function evaluatePairs(
+  scored: AsyncIterable<PairScores | RejectedPair>,
+  trainedOn: RewardModel["trainedOn"],
+  { dropOverlaps = false, signal, onProgress }: EvaluatePairsOptions = {},
+): Promise<PairEvaluation> {
+  const pairs: ScoredPair[] = [];
+  const rejected: RejectedPair[] = [];
+  const overlaps = { found: 0, dropped: 0 };
+  let rows = 0;
+  for await (const row of scored) {
+    signal?.throwIfAborted();
+    rows++;
+    if ("reason" in row) {
+      rejected.push(row);
+      continue;
+    }
+    const overlap = trainedOn?.(row.promptHash) ?? false;
+    if (overlap) overlaps.found++;
+    if (overlap && dropOverlaps) overlaps.dropped++;
+    else pairs.push(toScoredPair(row));
+    onProgress?.(rows);
+  }
+  if (pairs.length === 0) {
+    throw new InputError(
+      "no-pairs",
+      `evaluate: expected pairs to score, got none of ${rows} (${rejected.length} rejected, ${overlaps.dropped} overlaps)`,
+      "give pairs that fit the model and that it was not trained on",
+    );
+  }
+  return { ...reportPairs(pairs), overlaps: trainedOn ? overlaps : null, rejected };
+}
+
+/** Pairs per call of the model. */
+const BATCH = 32;
+
+/** Scores pairs of text, the first `limit`, many at a time; the responses of a pair share the prompt's computation. */
+export async function* scorePairs(
+  model: RewardModel,
+  records: AsyncIterable<PreferencePair | RowError>,
+  { limit = Number.POSITIVE_INFINITY, signal }: { limit?: number; signal?: AbortSignal } = {},
+): AsyncGenerator<PairScores | RejectedPair> {
+  let batch: (PreferencePair | RowError)[] = [];
+  let read = 0;
+  for await (const record of records) {
+    if (read++ >= limit) break;
+    batch.push(record);
+    if (batch.length < BATCH) continue;
+    yield* scoreBatch(model, batch, signal);
+    batch = [];
+  }
+  yield* scoreBatch(model, batch, signal);
+}
+
+async function* scoreBatch(
+  model: RewardModel,
+  batch: readonly (PreferencePair | RowError)[],
+  signal: AbortSignal | undefined,
+): AsyncGenerator<PairScores | RejectedPair> {
+  const pairs = batch.filter((record) => record.kind === "pair");
+  const scores = await scoreTogether(model, pairs, signal);
+  for (const record of batch) {
+    if (record.kind === "error") {
+      yield {
+        id: record.id,
+        source: record.file,
+        kind: "invalid",
+        reason: `line ${record.line}: ${record.error}`,
+      };
+      continue;
+    }
+    const result = scores.get(record)!;
+    const { id, source, subset, promptHash } = record;
+    if ("reason" in result) yield { id, source, kind: result.kind, reason: result.reason };
+    else yield { id, subset: subset ?? source, promptHash, chosen: result.chosen, rejected: result.rejected };
+  }
+}
+
+type PairResult = { chosen: Score; rejected: Score } | Pick<RejectedPair, "kind" | "reason">;
+
+async function scoreTogether(
+  model: RewardModel,
+  pairs: readonly PreferencePair[],
+  signal: AbortSignal | undefined,
+): Promise<Map<PreferencePair, PairResult>> {
+  const conversations = pairs.flatMap(({ prompt, chosen, rejected }) =>
+    [chosen, rejected].map((content): Message[] => [...prompt, { role: "assistant", content }]),
+  );
+  try {
+    const scores = await model.score(conversations, signal ? { signal } : {});
+    return new Map(pairs.map((pair, i) => [pair, { chosen: scores[2 * i]!, rejected: scores[2 * i + 1]! }]));
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    // One pair that the model refuses must not take the others with it.
+    if (pairs.length === 1) {
+      const kind = error.code === "too-long" ? "too-long" : "invalid";
+      return new Map([[pairs[0]!, { kind, reason: error.message }]]);
+    }
+    const results = new Map<PreferencePair, PairResult>();
+    for (const pair of pairs)
+      for (const entry of await scoreTogether(model, [pair], signal)) results.set(...entry);
+    return results;
+  }
+}
+
+function toScoredPair({ id, subset, chosen, rejected }: PairScores): ScoredPair {
+  return {
+    id,
+    subset,
+    margin: chosen.score - rejected.score,
+    lengthDifference: chosen.tokens - rejected.tokens,
+    baselines: {
+      "regression mean": mean(chosen.rewards) - mean(rejected.rewards),
+      "uniform gate": mean(chosen.adjustedRewards) - mean(rejected.adjustedRewards),
+    },
+  };
+}
+
+function mean(values: Readonly<Record<string, number>>): number {
+  const list = Object.values(values);
+  return list.reduce((sum, value) => sum + value, 0) / list.length;
+}

@@ -1,0 +1,194 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Backbone, openBackbone } from "../../src/backbone/backbone.ts";
+import { type Chat, openChat } from "../../src/chat/chat.ts";
+import { resolveLocation } from "../../src/checkpoint/location.ts";
+import { parseDataLocation } from "../../src/data/location.ts";
+import { type EmbedOptions, embed } from "../../src/embedding/embed.ts";
+import { openEmbeddingSet } from "../../src/embedding/embedding-set.ts";
+import { openPromptRows } from "../../src/embedding/prompt-rows.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "armorm-embed-"));
+let backbone: Backbone;
+let chat: Chat;
+beforeAll(async () => {
+  backbone = await openBackbone("tiny", { threads: 1 });
+  chat = await openChat(resolveLocation("tiny"));
+});
+afterAll(async () => {
+  await backbone.close();
+  rmSync(folder, { recursive: true });
+});
+
+const words = (n: number) =>
+  Array.from({ length: n }, (_, i) => ["red", "green", "blue", "old", "new"][i % 5]).join(" ");
+const ratings = Array.from({ length: 23 }, (_, i) => ({
+  id: `r${i}`,
+  prompt: `Name ${i + 1} colours.`,
+  response: words(1 + (i % 7)),
+  ratings: i % 2 === 0 ? { quality: i / 22, clarity: 1 } : { quality: i / 22 },
+}));
+const pairs = Array.from({ length: 9 }, (_, i) => ({
+  id: i,
+  prompt: `Describe colour ${i}.`,
+  chosen: `It is ${words(i + 1)}.`,
+  rejected: "No.",
+  subset: i % 2 === 0 ? "even" : "odd",
+}));
+
+function writeRows(name: string, rows: readonly unknown[]): string {
+  const path = join(folder, name);
+  writeFileSync(path, rows.map((row) => (typeof row === "string" ? row : JSON.stringify(row))).join("\n"));
+  return path;
+}
+
+const run = (path: string, out: string, options: Partial<EmbedOptions> = {}) =>
+  embed(backbone, chat, {
+    kind: "ratings",
+    data: [parseDataLocation(path)],
+    out: join(folder, out),
+    location: "tiny",
+    chatSettings: {
+      fingerprint: chat.fingerprint,
+      bos: chat.bos,
+      specialTokens: "text",
+      chatTemplate: null,
+      gatingPattern: null,
+    },
+    ...options,
+  });
+
+/** What the backbone says of a conversation, without the embedding room. */
+async function statesOf(prompt: string, response: string) {
+  const { ids, gatingPosition } = chat.encode([
+    { role: "user", content: prompt },
+    { role: "assistant", content: response },
+  ]);
+  const [states] = await backbone.hiddenStates([{ ids, positions: [gatingPosition, ids.length - 1] }]);
+  return { prompt: states!.subarray(0, 256), last: states!.subarray(256), ids };
+}
+
+async function collect<T>(stream: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of stream) all.push(item);
+  return all;
+}
+
+test("ratings become embeddings of the last token, labels with NaN where unrated, and lengths", async () => {
+  const path = writeRows("ratings.jsonl", ratings);
+  const manifest = await run(path, "ratings", { partRows: 10 });
+  expect(manifest).toMatchObject({ complete: true, rowsIn: 23, rowsOut: 23, rejections: [] });
+  expect(manifest.parts.map((part) => part.rows)).toEqual([10, 10, 3]);
+  expect(manifest.objectives).toEqual([
+    { name: "quality", source: "ratings", rows: 23, minimum: 0, maximum: 1 },
+    { name: "clarity", source: "ratings", rows: 12, minimum: 1, maximum: 1 },
+  ]);
+  const chunks = await collect((await openEmbeddingSet(join(folder, "ratings"))).ratings());
+  const rows = chunks.flatMap((chunk) => chunk.rows);
+  expect(rows.map(({ id }) => id)).toEqual(ratings.map(({ id }) => id));
+  for (const [i, { prompt, response }] of ratings.entries()) {
+    const chunk = chunks[Math.floor(i / 10)]!;
+    const { last, ids } = await statesOf(prompt, response);
+    expect(chunk.embeddings.slice((i % 10) * 256, ((i % 10) + 1) * 256)).toEqual(last.slice());
+    expect(chunk.responseTokens[i % 10]).toBeLessThan(ids.length);
+    expect(chunk.responseTokens[i % 10]).toBeGreaterThan(response.split(" ").length);
+  }
+  expect(Number.isNaN(chunks[0]!.labels[3])).toBe(true);
+  expect(chunks[0]!.labels[1]).toBe(1);
+});
+
+test("pairs become chosen, rejected and the gating token of their common prompt", async () => {
+  const path = writeRows("pairs.jsonl", pairs);
+  await run(path, "pairs", { kind: "pairs", partRows: 4 });
+  const set = await openEmbeddingSet(join(folder, "pairs"));
+  const chunks = await collect(set.pairs());
+  for (const [i, { prompt, chosen, rejected, subset }] of pairs.entries()) {
+    const [chunk, at] = [chunks[Math.floor(i / 4)]!, i % 4];
+    const [a, b] = [await statesOf(prompt, chosen), await statesOf(prompt, rejected)];
+    expect(chunk.rows[at]).toMatchObject({ id: i, subset, row: i });
+    expect(chunk.embeddings.slice(2 * at * 256, (2 * at + 1) * 256)).toEqual(a.last.slice());
+    expect(chunk.embeddings.slice((2 * at + 1) * 256, (2 * at + 2) * 256)).toEqual(b.last.slice());
+    expect(chunk.promptEmbeddings.slice(at * 256, (at + 1) * 256)).toEqual(a.prompt.slice());
+  }
+  const gathered = { memory: new Float32Array(3 * 256), disk: new Float32Array(3 * 256) };
+  await using memory = await openPromptRows([set, set]);
+  await using disk = await openPromptRows([set, set], { memoryBytes: 0 });
+  await memory.gather([8, 1, 9 + 5], gathered.memory);
+  await disk.gather([8, 1, 9 + 5], gathered.disk);
+  expect(memory.rows).toBe(18);
+  expect(gathered.memory.slice(256, 512)).toEqual(chunks[0]!.promptEmbeddings.slice(256, 512));
+  expect(gathered.memory.slice(512)).toEqual(chunks[1]!.promptEmbeddings.slice(256, 512));
+  expect(gathered.disk).toEqual(gathered.memory);
+});
+
+test("every row is accounted for: embedded, too long, or invalid", async () => {
+  const rows = [
+    ratings[0],
+    { ...ratings[1], response: words(3000) },
+    "{broken",
+    { ...ratings[2], ratings: { quality: "5" } },
+    ratings[3],
+  ];
+  const manifest = await run(writeRows("mixed.jsonl", rows), "mixed");
+  expect(manifest.rowsIn).toBe(5);
+  expect(manifest.rowsOut + manifest.rejections.length).toBe(manifest.rowsIn);
+  expect(manifest.rejections.map(({ row, kind }) => [row, kind])).toEqual([
+    [1, "too-long"],
+    [2, "invalid"],
+    [3, "invalid"],
+  ]);
+  expect(manifest.rejections[0]!.reason).toMatch(/\d+ tokens.*1024/);
+  expect(manifest.rejections[1]!.reason).toMatch(/JSON/);
+  await expect(run(join(folder, "mixed.jsonl"), "strict", { strict: true })).rejects.toThrow(/JSON/);
+});
+
+test("an aborted run leaves whole parts, and the same call continues to the same bytes", async () => {
+  const path = join(folder, "ratings.jsonl");
+  const stop = new AbortController();
+  stop.abort();
+  const stopped = await run(path, "resumed", { partRows: 10, signal: stop.signal });
+  expect(stopped).toMatchObject({ complete: false, rowsOut: 10 });
+  await expect(openEmbeddingSet(join(folder, "resumed"))).rejects.toThrow("complete embedding set");
+  let tokens = 0;
+  await run(path, "resumed", {
+    partRows: 10,
+    onProgress: (progress) => {
+      tokens = progress.tokens;
+    },
+  });
+  const all = ratings.reduce((sum, { prompt, response }) => {
+    return (
+      sum +
+      chat.encode([
+        { role: "user", content: prompt },
+        { role: "assistant", content: response },
+      ]).ids.length
+    );
+  }, 0);
+  expect(tokens).toBeLessThan(all);
+  const names = readdirSync(join(folder, "ratings"));
+  expect(readdirSync(join(folder, "resumed"))).toEqual(names);
+  for (const name of names) {
+    expect(
+      readFileSync(join(folder, "resumed", name)).equals(readFileSync(join(folder, "ratings", name))),
+    ).toBe(true);
+  }
+});
+
+test("a folder with other embeddings or other files is refused", async () => {
+  const path = join(folder, "ratings.jsonl");
+  await expect(run(path, "ratings", { partRows: 5 })).rejects.toThrow(
+    "got embeddings of other data or options",
+  );
+  await expect(run(path, ".")).rejects.toThrow("expected an empty folder");
+});
+
+test("how the data is cut into parts does not change a row", async () => {
+  await run(join(folder, "ratings.jsonl"), "one-part");
+  const [one] = await collect((await openEmbeddingSet(join(folder, "one-part"))).ratings());
+  const parts = await collect((await openEmbeddingSet(join(folder, "ratings"))).ratings());
+  const joined = parts.flatMap((chunk) => [...chunk.embeddings]);
+  expect([...one!.embeddings]).toEqual(joined);
+});

@@ -1,0 +1,31 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+
+const main = join(import.meta.dirname, "../dist/cli/main.js");
+
+export interface CliResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the built command line in a process of its own, as a user would, without colours. */
+export function runCli(args: readonly string[], { input = "", cwd }: { input?: string; cwd?: string } = {}) {
+  const child = spawn(process.execPath, [main, ...args], {
+    env: { ...process.env, NO_COLOR: "1" },
+    ...(cwd === undefined ? {} : { cwd }),
+  });
+  child.stdin.end(input);
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  const result = new Promise<CliResult>((resolve) => {
+    child.on("close", (code) => resolve({ code, stdout, stderr }));
+  });
+  return Object.assign(result, { kill: () => child.kill("SIGKILL") });
+}
