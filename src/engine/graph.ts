@@ -124,6 +124,20 @@ export class Graph {
     return value;
   }
 
+  /**
+   * The elements of a constant of integers, such as the axes of a reduction.
+   *
+   * @throws {TypeError} `integers: expected an i64 constant, got v3`
+   */
+  integers(value: Value): number[] {
+    const constant = this.#initializers.find((initializer) => initializer.value === value);
+    if (value.dtype !== "i64" || !(constant?.data instanceof Uint8Array)) {
+      throw new TypeError(`integers: expected an i64 constant, got ${value.name}`);
+    }
+    const { buffer, byteOffset, byteLength } = constant.data;
+    return Array.from(new BigInt64Array(buffer, byteOffset, byteLength / 8), Number);
+  }
+
   /** A tensor that lies in a file. The same name gives the same value, so that tied weights are stored once. */
   external(name: string, dtype: DType, shape: readonly number[], range: ByteRange): Value {
     const known = this.#external.get(name);
