@@ -1,7 +1,7 @@
 // Penalties by root against the reference's search on its grid. N rows, K objectives.
 
 import { fitRewardTransform } from "../src/armo/reward-transform.ts";
-import { createRandom } from "../src/data/synthetic/random.ts";
+import { createRandom } from "../src/random.ts";
 import { type Claim, claim, runPeer } from "./claim.ts";
 
 export async function measureDebias(): Promise<Claim[]> {
@@ -21,7 +21,7 @@ export async function measureDebias(): Promise<Claim[]> {
     claim(
       `debiasing, ${N} × ${K}: exact roots against the reference's grid with scipy`,
       ours,
-      peer && peer.seconds,
+      peer?.seconds ?? null,
       "s",
       10,
     ),

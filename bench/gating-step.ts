@@ -2,7 +2,7 @@
 
 import { availableParallelism } from "node:os";
 import { trainGating } from "../src/armo/gating-training.ts";
-import { createRandom } from "../src/armo/random.ts";
+import { createRandom } from "../src/random.ts";
 import { type Claim, claim, median, runPeer } from "./claim.ts";
 
 const [H, K, B, N] = [4096, 19, 1024, 4096];
@@ -32,7 +32,7 @@ export async function measureGatingStep(): Promise<Claim[]> {
 /** Median milliseconds of a step, batches, gradients and update included. */
 async function ourStep(batchSize: number): Promise<number> {
   const random = createRandom(1);
-  const noise = (length: number) => Float32Array.from({ length }, () => 2 * random.nextUniform() - 1);
+  const noise = (length: number) => Float32Array.from({ length }, () => 2 * random.uniform() - 1);
   const data = { promptEmbeddings: noise(N * H), chosen: noise(N * K), rejected: noise(N * K) };
   const ends: number[] = [];
   await trainGating(data, {

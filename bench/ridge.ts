@@ -1,7 +1,7 @@
 // Stage 1: all objectives and penalties from one set of statistics. N rows, H hidden size, K objectives.
 
-import { createRandom } from "../src/armo/random.ts";
 import { fitRidge } from "../src/armo/ridge.ts";
+import { createRandom } from "../src/random.ts";
 import { type Claim, claim, runPeer } from "./claim.ts";
 
 const ALPHAS = [1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 100, 1e3, 1e4];
@@ -29,7 +29,7 @@ export async function measureRidge(): Promise<Claim[]> {
     claim(
       `ridge, ${large.N} × ${large.H}, ${K} objectives in ${PATTERNS} label patterns, 9 α: scikit-learn, one fit each`,
       ours,
-      peer && peer.seconds,
+      peer?.seconds ?? null,
       "s",
       20,
     ),
@@ -45,7 +45,7 @@ export async function measureRidge(): Promise<Claim[]> {
 
 function ratedRows(N: number, H: number, K: number) {
   const random = createRandom(2);
-  const noise = (length: number) => Float32Array.from({ length }, () => 2 * random.nextUniform() - 1);
+  const noise = (length: number) => Float32Array.from({ length }, () => 2 * random.uniform() - 1);
   const labels = noise(N * K).map((value, i) =>
     Math.floor(i / K) % PATTERNS === (i % K) % PATTERNS ? value : Number.NaN,
   );

@@ -1,4 +1,4 @@
-import { mixBits } from "./random.ts";
+import { mixBits } from "../random.ts";
 
 /** Which rows are held out. Row numbers count over the whole stream, from 0. */
 export type Split = RowSplit | GroupSplit;

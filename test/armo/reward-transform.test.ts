@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { createRandom } from "../../src/armo/random.ts";
 import { fitRewardTransform } from "../../src/armo/reward-transform.ts";
 import { spearman } from "../../src/armo/spearman.ts";
 import { readSafetensors, toFloat64 } from "../../src/checkpoint/safetensors.ts";
+import { createRandom } from "../../src/random.ts";
 
 interface Exact {
   status: string;
@@ -211,7 +211,7 @@ function applyTransform(rewards: Float64Array, transform: Float64Array, K: numbe
 /** `[N, 4]`: objectives 1 and 2 go together, 0 rises with both, 3 rises with 1 and falls with 2. */
 function correlatedRewards(rows: number): Float64Array {
   const random = createRandom(5);
-  const noise = () => random.nextUniform() + random.nextUniform() + random.nextUniform() - 1.5;
+  const noise = () => random.uniform() + random.uniform() + random.uniform() - 1.5;
   const rewards = new Float64Array(rows * 4);
   for (let n = 0; n < rows; n++) {
     const a = noise();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { createRandom, shuffle } from "../../src/armo/random.ts";
 import { sideOfRow } from "../../src/armo/split.ts";
+import { createRandom, shuffle } from "../../src/random.ts";
 
 describe("a split by group", () => {
   const groups = Array.from({ length: 20_000 }, (_, row) => `prompt ${row % 5000}`);
@@ -62,7 +62,7 @@ describe("random numbers", () => {
   it("are uniform in [0, 1)", () => {
     const random = createRandom(9);
     const counts = new Array<number>(10).fill(0);
-    for (let i = 0; i < 100_000; i++) counts[Math.floor(random.nextUniform() * 10)]!++;
+    for (let i = 0; i < 100_000; i++) counts[Math.floor(random.uniform() * 10)]!++;
     for (const count of counts) expect(Math.abs(count - 10_000)).toBeLessThan(400); // 4 standard deviations
   });
 

@@ -63,7 +63,10 @@ test("shapes are known while the graph is written", () => {
   expect(shapes((_, a) => op.reshape(a, ["T", 2, 3]))).toEqual(["T", 2, 3]);
   expect(shapes((_, a) => op.transpose(a))).toEqual([6, "T"]);
   expect(shapes((g, a) => op.gather(a, g.input("i", "i64", ["B", "S"])))).toEqual(["B", "S", 6]);
-  expect(shapes((g, a) => op.reshape(op.gather(a, g.input("i", "i64", ["B", "S"])), ["B*S", 6]))).toEqual(["B*S", 6]);
+  expect(shapes((g, a) => op.reshape(op.gather(a, g.input("i", "i64", ["B", "S"])), ["B*S", 6]))).toEqual([
+    "B*S",
+    6,
+  ]);
   expect(shapes((_, a) => op.reduceSum(a, [0], true))).toEqual([1, 6]);
   expect(shapes((_, a) => op.split(a, [2, 4], 1)[1]!)).toEqual(["T", 4]);
   expect(shapes((_, a) => op.padEnd(a, 1, 8))).toEqual(["T", 8]);

@@ -1,0 +1,69 @@
+import type { EmbeddingSet } from "../embedding/embedding-set.ts";
+import { InputError } from "../errors.ts";
+import type { Score } from "../reward-model.ts";
+import type { ModelDirectory } from "./model-directory.ts";
+import { runGate, type ScoreParts, scoreEmbedding, toScore } from "./score.ts";
+
+/** One embedded preference pair, scored by the heads alone. */
+export interface ScoredEmbeddedPair {
+  readonly id: string | number | null;
+  readonly subset: string;
+  readonly promptHash: string;
+  readonly chosen: Score;
+  readonly rejected: Score;
+}
+
+/**
+ * Scores embedded pairs, the first `limit`, without a backbone. Of a score's `tokens` only the difference between the
+ * two responses means something: embeddings know the responses' tokens, not the prompt's.
+ *
+ * @throws {InputError} If a set was embedded with another backbone or another chat than the model's.
+ */
+export async function* scorePairSets(
+  model: ModelDirectory,
+  sets: readonly EmbeddingSet[],
+  { limit = Number.POSITIVE_INFINITY }: { limit?: number } = {},
+): AsyncGenerator<ScoredEmbeddedPair> {
+  for (const set of sets) requireSameBackbone(model, set);
+  const { heads } = model;
+  const H = heads.hiddenSize;
+  let index = 0;
+  for (const set of sets) {
+    const toPublic = (parts: ScoreParts, tokens: number) =>
+      toScore(parts, heads.objectives, {
+        index,
+        tokens,
+        dtype: set.manifest.backbone.dtype,
+        model: model.location,
+      });
+    for await (const { rows, embeddings, promptEmbeddings, responseTokens } of set.pairs()) {
+      for (const [i, { id, subset, source, promptHash }] of rows.entries()) {
+        if (index++ >= limit) return;
+        const gatingOutput = runGate(heads.gate, promptEmbeddings.subarray(i * H, (i + 1) * H));
+        const response = (r: number) => embeddings.subarray((2 * i + r) * H, (2 * i + r + 1) * H);
+        const [chosen, rejected] = [0, 1].map((r) =>
+          toPublic(scoreEmbedding(heads, response(r), gatingOutput), responseTokens[2 * i + r]!),
+        );
+        yield { id, subset: subset ?? source, promptHash, chosen: chosen!, rejected: rejected! };
+      }
+    }
+  }
+}
+
+function requireSameBackbone({ location, heads, backbone, chat }: ModelDirectory, set: EmbeddingSet): void {
+  const remedy = "embed the data with the model's backbone and chat options";
+  if (set.hiddenSize !== heads.hiddenSize) {
+    const what = `${set.directory}: expected embeddings ${heads.hiddenSize} wide, got ${set.hiddenSize}`;
+    throw new InputError("wrong-backbone", what, remedy);
+  }
+  const { backbone: embeddedWith, chat: embeddedChat } = set.manifest;
+  const other = (what: string) =>
+    new InputError(
+      "wrong-backbone",
+      `${set.directory}: expected the ${what} of ${location}, got another`,
+      remedy,
+    );
+  if (backbone.fingerprint !== null && backbone.fingerprint !== embeddedWith.fingerprint)
+    throw other("backbone");
+  if (chat && chat.fingerprint !== embeddedChat.fingerprint) throw other("chat template and tokenizer");
+}

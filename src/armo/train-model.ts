@@ -1,0 +1,29 @@
+import { requireWritable, writeModelDirectory } from "./model-directory.ts";
+import { type TrainOptions, trainArmo } from "./train.ts";
+import type { TrainingReport } from "./training-report.ts";
+
+export interface TrainModelOptions extends TrainOptions {
+  /** The model directory: empty or absent. */
+  readonly out: string;
+  /** Replace a model that armorm has written there. Default false. */
+  readonly overwrite?: boolean;
+}
+
+/** Trains an ArmoRM on embedding sets and writes its model directory. @throws {InputError} As `trainArmo`. */
+export async function trainModel({
+  out,
+  overwrite = false,
+  ...options
+}: TrainModelOptions): Promise<TrainingReport> {
+  await requireWritable(out, overwrite);
+  const { heads, report, trainingKeys } = await trainArmo(options);
+  const { backbone, chat } = options.pairs[0]!.manifest;
+  await writeModelDirectory(out, {
+    heads,
+    backbone: { location: backbone.location, fingerprint: backbone.fingerprint },
+    chat,
+    report,
+    trainingKeys,
+  });
+  return report;
+}

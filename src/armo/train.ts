@@ -1,0 +1,269 @@
+// Both training stages, in order: regression → debiasing → gating. N rows, K objectives, H hidden size.
+
+import type { EmbeddingSet } from "../embedding/embedding-set.ts";
+import { openPromptRows } from "../embedding/prompt-rows.ts";
+import { InputError } from "../errors.ts";
+import { type GatingOptions, trainGating } from "./gating-training.ts";
+import type { Heads, Objective } from "./heads.ts";
+import { openProjection } from "./projection.ts";
+import { fitRewardTransform } from "./reward-transform.ts";
+import { fitRidge, type RidgeFit } from "./ridge.ts";
+import { sideOfRow } from "./split.ts";
+import { type LabelPlan, LENGTH, labelsOf, planLabels } from "./training-labels.ts";
+import { baselineAccuracies, responseRewards, rewardPairs, rewardResponses } from "./training-pairs.ts";
+import {
+  reportObjective,
+  reportTransform,
+  type TrainingReport,
+  type TrainingStage,
+} from "./training-report.ts";
+import { chooseRows, countRows, promptKeys, type RowUse, sortedKeys, usedRows } from "./training-rows.ts";
+
+export interface TrainOptions {
+  /** Rated conversations, for stage 1. */
+  readonly ratings: readonly EmbeddingSet[];
+  /** Preference pairs, for stage 2. */
+  readonly pairs: readonly EmbeddingSet[];
+  /** The distribution over which rewards shall not depend on the debiased objectives. Default: the pairs' responses. */
+  readonly reference?: readonly EmbeddingSet[];
+  /** Sets that the model will be evaluated on: training rows that share a prompt with them are counted. */
+  readonly evaluation?: readonly EmbeddingSet[];
+  /** Leave such rows out. Default false. */
+  readonly dropOverlaps?: boolean;
+  /** Objectives to fit. Default: all that are rated, and `length`. */
+  readonly objectives?: readonly string[];
+  /** Objectives to debias against. Default `length` if it is fitted; none: `[]`. */
+  readonly debias?: readonly string[];
+  /** Share of prompts on which α is chosen and the gate is stopped. Default 0.2. */
+  readonly validationFraction?: number;
+  /** Share of prompts kept away from both stages, for evaluation afterwards. Default 0. */
+  readonly testFraction?: number;
+  /** Decides the splits, the gate's initial weights and its batches. Default 0. */
+  readonly seed?: number;
+  readonly gating?: GatingOptions;
+  readonly signal?: AbortSignal;
+  readonly onStage?: (stage: TrainingStage) => void;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface TrainResult {
+  readonly heads: Heads;
+  readonly report: TrainingReport;
+  /** Every prompt that training has seen, validation prompts included: sorted keys. */
+  readonly trainingKeys: BigUint64Array;
+}
+
+/**
+ * Trains the heads of an ArmoRM on embeddings.
+ *
+ * Stage 1 fits W, one ridge regression per objective; debiasing finds T such that adjusted rewards do not rise with
+ * length over the reference; stage 2 trains the gate on margins of adjusted rewards. Prompts are split once, by hash:
+ * a validation prompt of stage 1 is one of stage 2 as well.
+ *
+ * Memory: H² doubles per label pattern, 8K bytes per pair and 9 bytes per row; embeddings are streamed.
+ * Source: arXiv:2406.12845 §3. Differs from the reference code: docs/reference-differences.md.
+ *
+ * @throws {InputError} If the sets come from different backbones, no objective can be fitted, or a name is unknown.
+ */
+export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
+  const {
+    ratings,
+    pairs,
+    validationFraction = 0.2,
+    testFraction = 0,
+    dropOverlaps = false,
+    seed = 0,
+  } = options;
+  for (const set of ratings) set.expect("ratings");
+  for (const set of pairs) set.expect("pairs");
+  requireOneBackbone([...ratings, ...pairs, ...(options.reference ?? [])]);
+  const { hiddenSize } = ratings[0]!;
+  const evaluationKeys = await promptKeys(options.evaluation ?? []);
+  const rules = { evaluationKeys, dropOverlaps, testFraction, seed };
+  const { timed, secondsPerStage } = stageClock(options);
+
+  // Stage 1: rewards = W · embedding
+  const plan = await planLabels(ratings, options.objectives ? { names: options.objectives } : {});
+  const ratingUse = await chooseRows(ratings, rules);
+  const fit = await timed("regression", () =>
+    fitRidge(labelledRows(plan, ratingUse, options), {
+      hiddenSize,
+      split: { fraction: validationFraction, seed, groups: usedKeys(ratingUse) },
+    }),
+  );
+  const { objectives, kept, dropped, weights } = stableObjectives(plan, fit, hiddenSize);
+  const K = objectives.length;
+
+  // Debiasing: adjusted rewards = rewards @ T
+  const pairUse = await chooseRows(pairs, rules);
+  const split = { fraction: validationFraction, seed, groups: usedKeys(pairUse) };
+  const { train, validation } = sidesOf(split);
+  const targets = debiasTargets(objectives, options.debias);
+  await using projection = await openProjection(weights, hiddenSize);
+  const rewards = await rewardPairs(pairs, pairUse, projection, K);
+  const transform = await timed("debiasing", async () => {
+    const reference = options.reference
+      ? await rewardResponses(options.reference, projection)
+      : responseRewards(rewards, train, K);
+    return fitRewardTransform(reference, { numObjectives: K, targets });
+  });
+
+  // Stage 2: score = Σ gating output · adjusted rewards
+  await using prompts = await openPromptRows(pairs);
+  const rowOf = usedRows(pairUse);
+  const { gate, marginScale, history } = await timed("gating", () =>
+    trainGating(
+      {
+        promptEmbeddings: {
+          rows: rowOf.length,
+          gather: (indices, out) =>
+            prompts.gather(
+              Array.from(indices, (i) => rowOf[i]!),
+              out,
+            ),
+        },
+        chosen: rewards.chosen,
+        rejected: rewards.rejected,
+      },
+      {
+        ...options.gating,
+        hiddenSize,
+        numObjectives: K,
+        transform: transform.transform,
+        split,
+        seed,
+        ...(options.signal ? { signal: options.signal } : {}),
+        ...(options.onProgress ? { onProgress: options.onProgress } : {}),
+      },
+    ),
+  );
+
+  return {
+    heads: {
+      objectives,
+      hiddenSize,
+      regression: weights,
+      transform: Float32Array.from(transform.transform),
+      gate,
+      marginScale,
+    },
+    trainingKeys: sortedKeys([ratingUse, pairUse]),
+    report: {
+      options: { validationFraction, testFraction, dropOverlaps, seed },
+      rows: { ratings: countRows(ratingUse), pairs: countRows(pairUse) },
+      objectives: kept.map((k) => reportObjective(plan.objectives[k]!, fit, k)),
+      dropped,
+      debias: targets.map((target) => objectives[target]!.name),
+      transform: reportTransform(objectives, targets, transform, responseRewards(rewards, validation, K)),
+      accuracy: {
+        "trained gate": history.validationAccuracy ?? Number.NaN,
+        ...baselineAccuracies(rewards, validation, transform.transform, K),
+      },
+      validationPairs: validation.length,
+      history,
+      secondsPerStage,
+    },
+  };
+}
+
+/** The used rows of the ratings, chunk by chunk, with their labels on the plan's scale. */
+async function* labelledRows(plan: LabelPlan, { used }: RowUse, options: TrainOptions) {
+  const K = plan.objectives.length;
+  let row = 0;
+  for (const set of options.ratings) {
+    const H = set.hiddenSize;
+    for await (const chunk of set.ratings()) {
+      options.signal?.throwIfAborted();
+      const labels = labelsOf(plan, set.manifest, chunk);
+      const embeddings = chunk.embeddings;
+      let n = 0;
+      // Used rows move to the front of the chunk, over the ones left out.
+      for (let i = 0; i < chunk.rows.length; i++, row++) {
+        if (!used[row]) continue;
+        embeddings.copyWithin(n * H, i * H, (i + 1) * H);
+        labels.copyWithin(n * K, i * K, (i + 1) * K);
+        n++;
+      }
+      options.onProgress?.(row, used.length);
+      if (n > 0) yield { embeddings: embeddings.subarray(0, n * H), labels: labels.subarray(0, n * K) };
+    }
+  }
+}
+
+function usedKeys(use: RowUse): BigUint64Array {
+  return BigUint64Array.from(usedRows(use), (row) => use.keys[row]!);
+}
+
+function sidesOf(split: { fraction: number; seed: number; groups: BigUint64Array }) {
+  const side = sideOfRow(split);
+  const rows = Array.from(split.groups.keys());
+  const train = rows.filter((row) => side(row) === "train");
+  if (train.length === 0) {
+    throw new InputError(
+      "no-pairs",
+      `train: expected pairs to train the gate on, got ${rows.length}, none of them on the training side`,
+      "add pairs, or lower --test-fraction and --validation-fraction",
+    );
+  }
+  return { train, validation: rows.filter((row) => side(row) === "validation") };
+}
+
+/** The objectives that could be fitted, with their weights as f32; the others with their reasons. */
+function stableObjectives({ objectives }: LabelPlan, fit: RidgeFit, H: number) {
+  const kept = [...objectives.keys()].filter((k) => fit.status[k] === "ok");
+  const dropped = [...objectives.keys()]
+    .filter((k) => fit.status[k] !== "ok")
+    .map((k) => ({ name: objectives[k]!.name, reason: fit.status[k]! }));
+  if (!kept.some((k) => objectives[k]!.name !== LENGTH)) {
+    throw new InputError(
+      "no-objective",
+      `train: expected at least one objective that can be fitted, got ${dropped.map((d) => `${d.name}: ${d.reason}`).join(", ")}`,
+      "add ratings, or lower --validation-fraction",
+    );
+  }
+  const weights = new Float32Array(kept.length * H);
+  for (const [i, k] of kept.entries()) weights.set(fit.weights.subarray(k * H, (k + 1) * H), i * H);
+  return { kept, objectives: kept.map((k) => objectives[k]!), dropped, weights };
+}
+
+function debiasTargets(objectives: readonly Objective[], names: readonly string[] | undefined): number[] {
+  const index = (name: string) => objectives.findIndex((objective) => objective.name === name);
+  if (names === undefined) return index(LENGTH) < 0 ? [] : [index(LENGTH)];
+  return names.map((name) => {
+    if (index(name) >= 0) return index(name);
+    throw new InputError(
+      "unknown-objective",
+      `debias: expected a fitted objective, got ${name}`,
+      `fitted are ${objectives.map((objective) => objective.name).join(", ")}`,
+    );
+  });
+}
+
+function requireOneBackbone(sets: readonly EmbeddingSet[]): void {
+  const [first] = sets;
+  for (const set of sets) {
+    const [a, b] = [first!.manifest, set.manifest];
+    const same =
+      a.backbone.fingerprint === b.backbone.fingerprint && a.chat.fingerprint === b.chat.fingerprint;
+    if (same) continue;
+    throw new InputError(
+      "wrong-backbone",
+      `${set.directory}: expected the backbone and chat of ${first!.directory}, got ${b.backbone.location} embedded otherwise`,
+      "embed all sets with one backbone and the same chat options",
+    );
+  }
+}
+
+/** Announces stages and measures them. */
+function stageClock({ signal, onStage }: TrainOptions) {
+  const secondsPerStage = { regression: 0, debiasing: 0, gating: 0 };
+  const timed = async <T>(stage: TrainingStage, work: () => Promise<T>): Promise<T> => {
+    signal?.throwIfAborted();
+    onStage?.(stage);
+    const started = performance.now();
+    const result = await work();
+    secondsPerStage[stage] = (performance.now() - started) / 1000;
+    return result;
+  };
+  return { timed, secondsPerStage };
+}

@@ -1,0 +1,94 @@
+// Labels as the regression sees them: the objectives of several sets side by side, on one scale, and the derived length.
+// N rows, K objectives, H hidden size.
+
+import { readTensor } from "../checkpoint/safetensors.ts";
+import type { EmbeddingSet, RatingsChunk } from "../embedding/embedding-set.ts";
+import type { EmbeddingManifest } from "../embedding/manifest.ts";
+import { InputError } from "../errors.ts";
+import type { Objective } from "./heads.ts";
+
+/** The objective that is derived from every response: the logarithm of its number of tokens. */
+export const LENGTH = "length";
+
+/** Objectives with the affine map from reward to rating: `rating = reward · multiply + add`. */
+export interface LabelPlan {
+  readonly objectives: readonly Objective[];
+  /** Column of the derived length, or null. */
+  readonly lengthColumn: number | null;
+}
+
+/**
+ * Gathers the objectives of several sets of ratings.
+ *
+ * Objectives of one name are one objective. Ratings are mapped to [0, 1] by the range that occurs, because the
+ * regression has no intercept; the map is kept in the model, so that rewards can be read on the scale of the ratings.
+ *
+ * @param options.names Objectives to fit. Default: all, and `length`.
+ * @throws {InputError} `unknown-objective`.
+ */
+export async function planLabels(
+  sets: readonly EmbeddingSet[],
+  { names }: { names?: readonly string[] } = {},
+): Promise<LabelPlan> {
+  const found = new Map<string, { source: string; minimum: number; maximum: number }>();
+  for (const { name, source, minimum, maximum } of sets.flatMap((set) => set.manifest.objectives)) {
+    const known = found.get(name);
+    found.set(name, {
+      source: known?.source ?? source,
+      minimum: Math.min(minimum, known?.minimum ?? minimum),
+      maximum: Math.max(maximum, known?.maximum ?? maximum),
+    });
+  }
+  const derived = !found.has(LENGTH) && (names?.includes(LENGTH) ?? true);
+  if (derived) found.set(LENGTH, { source: "derived", ...(await lengthRange(sets)) });
+  const unknown = names?.filter((name) => !found.has(name)) ?? [];
+  if (unknown.length > 0) {
+    throw new InputError(
+      "unknown-objective",
+      `objectives: expected ones that are rated, got ${unknown.join(", ")}`,
+      `rated are ${[...found.keys()].join(", ")}`,
+    );
+  }
+  const order = names ?? [...found.keys()];
+  return {
+    objectives: order.map((name) => {
+      const { source, minimum, maximum } = found.get(name)!;
+      return { name, source, scale: { multiply: maximum > minimum ? maximum - minimum : 1, add: minimum } };
+    }),
+    lengthColumn: derived ? order.indexOf(LENGTH) : null,
+  };
+}
+
+/** The labels of one chunk, `[n, K]` in the plan's order and on its scale; NaN = missing. */
+export function labelsOf(plan: LabelPlan, manifest: EmbeddingManifest, chunk: RatingsChunk): Float32Array {
+  const n = chunk.rows.length;
+  const width = manifest.objectives.length;
+  const columns = plan.objectives.map(({ name }) => manifest.objectives.findIndex((o) => o.name === name));
+  const labels = new Float32Array(n * columns.length);
+  for (const [k, column] of columns.entries()) {
+    const { multiply, add } = plan.objectives[k]!.scale!;
+    for (let i = 0; i < n; i++) {
+      const rating =
+        k === plan.lengthColumn
+          ? logLength(chunk.responseTokens[i]!)
+          : column < 0
+            ? Number.NaN
+            : chunk.labels[i * width + column]!;
+      labels[i * columns.length + k] = (rating - add) / multiply;
+    }
+  }
+  return labels;
+}
+
+const logLength = (tokens: number): number => Math.log(Math.max(1, tokens));
+
+async function lengthRange(sets: readonly EmbeddingSet[]): Promise<{ minimum: number; maximum: number }> {
+  let [minimum, maximum] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const range of (await Promise.all(sets.map((set) => set.ranges("response_tokens")))).flat()) {
+    for (const tokens of (await readTensor(range)).data as Int32Array) {
+      minimum = Math.min(minimum, logLength(tokens));
+      maximum = Math.max(maximum, logLength(tokens));
+    }
+  }
+  return { minimum, maximum };
+}

@@ -1,0 +1,119 @@
+import type { GatingHistory } from "./gating-training.ts";
+import type { Objective } from "./heads.ts";
+import type { DebiasStatus, RewardTransform } from "./reward-transform.ts";
+import type { RidgeFit } from "./ridge.ts";
+import { spearman } from "./spearman.ts";
+
+export type TrainingStage = "regression" | "debiasing" | "gating";
+
+/** How one objective was fitted. Errors are mean squared errors on the validation prompts, on the scale of rewards. */
+export interface ObjectiveReport {
+  readonly name: string;
+  /** The chosen penalty. */
+  readonly alpha: number;
+  readonly trainRows: number;
+  readonly validationRows: number;
+  readonly validationError: number;
+  /** 1 − error / variance of the labels. */
+  readonly r2: number;
+  /** [α, validation error] for every α tried. */
+  readonly path: readonly (readonly [number, number])[];
+}
+
+/** What debiasing did to one objective: Spearman's correlations with each objective of `debias`. */
+export interface DebiasReport {
+  readonly name: string;
+  readonly status: DebiasStatus;
+  readonly penalties: readonly number[];
+  readonly before: readonly number[];
+  readonly after: readonly number[];
+  /** On the responses to validation prompts, which the penalties have not seen. */
+  readonly heldOutBefore: readonly number[];
+  readonly heldOutAfter: readonly number[];
+}
+
+/** Rows of one kind: used, kept for testing, sharing a prompt with an evaluation set, and left out for that. */
+export interface RowCounts {
+  readonly used: number;
+  readonly test: number;
+  readonly overlaps: number;
+  readonly dropped: number;
+}
+
+export type AccuracyName =
+  | "trained gate"
+  | "uniform gate"
+  | "regression mean"
+  | "prefer the longer"
+  | "prefer the shorter";
+
+/** Everything a training run has to say about itself; stored in the model directory as `training.json`. */
+export interface TrainingReport {
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly rows: { readonly ratings: RowCounts; readonly pairs: RowCounts };
+  readonly objectives: readonly ObjectiveReport[];
+  /** Objectives that were rated but could not be fitted, each with its reason. */
+  readonly dropped: readonly { readonly name: string; readonly reason: string }[];
+  /** Names of the objectives debiased against. */
+  readonly debias: readonly string[];
+  readonly transform: readonly DebiasReport[];
+  /** Share of validation pairs in which the chosen response wins, by what decides. */
+  readonly accuracy: Readonly<Record<AccuracyName, number>>;
+  readonly validationPairs: number;
+  readonly history: GatingHistory;
+  readonly secondsPerStage: Readonly<Record<TrainingStage, number>>;
+}
+
+/** Row `k` of a regression, for the report. */
+export function reportObjective({ name }: Objective, fit: RidgeFit, k: number): ObjectiveReport {
+  const { mse, mseByAlpha, variance, trainRows, rows } = fit.validation;
+  const A = fit.triedAlphas.length;
+  return {
+    name,
+    alpha: fit.alphas[k]!,
+    trainRows: trainRows[k]!,
+    validationRows: rows[k]!,
+    validationError: mse[k]!,
+    r2: 1 - mse[k]! / variance[k]!,
+    path: fit.triedAlphas.map((alpha, a) => [alpha, mseByAlpha[k * A + a]!] as const),
+  };
+}
+
+/** The effect of a transform on every objective, also on rewards `[N, K]` that it was not fitted on. */
+export function reportTransform(
+  objectives: readonly Objective[],
+  targets: readonly number[],
+  fit: RewardTransform,
+  heldOut: Float32Array,
+): DebiasReport[] {
+  const K = objectives.length;
+  const columns = (values: ArrayLike<number>) =>
+    Array.from({ length: K }, (_, k) =>
+      Float64Array.from({ length: values.length / K }, (_, n) => values[n * K + k]!),
+    );
+  const raw = columns(heldOut);
+  const adjusted = columns(applyTransform(heldOut, fit.transform, K));
+  return objectives.map(({ name }, k) => {
+    const row = (values: Float64Array) => targets.map((_, v) => values[v * K + k]!);
+    return {
+      name,
+      status: fit.status[k]!,
+      penalties: row(fit.penalties),
+      before: row(fit.correlationsBefore),
+      after: row(fit.correlationsAfter),
+      heldOutBefore: targets.map((target) => spearman(raw[k]!, raw[target]!)),
+      heldOutAfter: targets.map((target) => spearman(adjusted[k]!, raw[target]!)),
+    };
+  });
+}
+
+/** rewards @ T, for rewards `[N, K]`. */
+function applyTransform(rewards: Float32Array, transform: ArrayLike<number>, K: number): Float64Array {
+  const adjusted = new Float64Array(rewards.length);
+  for (let n = 0; n < rewards.length; n += K) {
+    for (let j = 0; j < K; j++) {
+      for (let k = 0; k < K; k++) adjusted[n + k]! += rewards[n + j]! * transform[j * K + k]!;
+    }
+  }
+  return adjusted;
+}

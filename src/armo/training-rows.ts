@@ -1,0 +1,84 @@
+// Which rows a training run may see. The unit is the prompt: all rows of a prompt are used or none, on one side or the other.
+
+import type { EmbeddingSet } from "../embedding/embedding-set.ts";
+import { sideOfRow } from "./split.ts";
+
+/** The first 64 bits of a prompt hash: one number per row, whatever the prompt's length. */
+export const promptKey = (promptHash: string): bigint => BigInt(`0x${promptHash.slice(0, 16)}`);
+
+/** What each row of several sets, numbered through, is used for. */
+export interface RowUse {
+  /** `[N]` prompt keys. */
+  readonly keys: BigUint64Array;
+  /** `[N]` 1 = used in training (both sides of the validation split), 0 = left out. */
+  readonly used: Uint8Array;
+  /** Rows left out because they belong to the test share. */
+  readonly test: number;
+  /** Rows whose prompt occurs in an evaluation set, and how many of them were left out. */
+  readonly overlaps: number;
+  readonly dropped: number;
+}
+
+export interface RowRules {
+  /** Prompts of the evaluation sets. */
+  readonly evaluationKeys: ReadonlySet<bigint>;
+  readonly dropOverlaps: boolean;
+  /** Share of prompts kept away from both stages. */
+  readonly testFraction: number;
+  readonly seed: number;
+}
+
+/** Decides row by row, from the prompt alone. Memory: 9 bytes per row. */
+export async function chooseRows(sets: readonly EmbeddingSet[], rules: RowRules): Promise<RowUse> {
+  const keys = new BigUint64Array(sets.reduce((sum, set) => sum + set.rows, 0));
+  const used = new Uint8Array(keys.length);
+  // Another seed than the validation split's, or the test share would be cut out of it.
+  const isTest = sideOfRow({ fraction: rules.testFraction, seed: rules.seed + 1, groups: keys });
+  let row = 0;
+  let [test, overlaps, dropped] = [0, 0, 0];
+  for (const set of sets) {
+    for await (const infos of set.rowInfos()) {
+      for (const { promptHash } of infos) {
+        keys[row] = promptKey(promptHash);
+        const overlap = rules.evaluationKeys.has(keys[row]!);
+        if (overlap) overlaps++;
+        if (isTest(row) === "validation") test++;
+        else if (overlap && rules.dropOverlaps) dropped++;
+        else used[row] = 1;
+        row++;
+      }
+    }
+  }
+  return { keys, used, test, overlaps, dropped };
+}
+
+/** The prompts of several sets. */
+export async function promptKeys(sets: readonly EmbeddingSet[]): Promise<Set<bigint>> {
+  const keys = new Set<bigint>();
+  for (const set of sets) {
+    for await (const infos of set.rowInfos())
+      for (const { promptHash } of infos) keys.add(promptKey(promptHash));
+  }
+  return keys;
+}
+
+/** The numbers of the used rows, in order. */
+export function usedRows({ used }: RowUse): Uint32Array {
+  const rows = new Uint32Array(used.reduce((sum, flag) => sum + flag, 0));
+  let at = 0;
+  for (let row = 0; row < used.length; row++) if (used[row]) rows[at++] = row;
+  return rows;
+}
+
+/** For the report. */
+export function countRows(use: RowUse): { used: number; test: number; overlaps: number; dropped: number } {
+  const { test, overlaps, dropped } = use;
+  return { used: usedRows(use).length, test, overlaps, dropped };
+}
+
+/** The prompts of all used rows, sorted, each once. */
+export function sortedKeys(uses: readonly RowUse[]): BigUint64Array {
+  const keys = new Set<bigint>();
+  for (const use of uses) for (const row of usedRows(use)) keys.add(use.keys[row]!);
+  return BigUint64Array.from(keys).sort();
+}

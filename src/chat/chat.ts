@@ -1,0 +1,124 @@
+import { createHash } from "node:crypto";
+import { InputError } from "../errors.ts";
+import { type ChatFiles, readChatFiles } from "./chat-files.ts";
+import { parseChatTemplate } from "./chat-template.ts";
+import { ConversationEncoder, type EncodedConversation } from "./conversation-encoder.ts";
+import type { Message } from "./messages.ts";
+import { bosTokenOf, controlTokens, defaultBos } from "./special-tokens.ts";
+import { buildTokenizer } from "./tokenizer.ts";
+
+export type { EncodedConversation } from "./conversation-encoder.ts";
+
+export interface ChatOptions {
+  /** Text of a Jinja chat template. Default: the checkpoint's own. */
+  readonly chatTemplate?: string;
+  /**
+   * Token ids of the end of the user's turn and the assistant's header: the gating position becomes the first token of
+   * their last occurrence. Default: the first token after the last prompt message's content.
+   */
+  readonly gatingPattern?: readonly number[];
+  /** Whether conversations begin with the BOS token. Default: see {@link openChat}. */
+  readonly bos?: "on" | "off";
+  /**
+   * `"text"` (default): special tokens written inside messages stay text. `"compat"`: they become tokens, as in Hugging
+   * Face's pipelines, and a message can move the gating position.
+   */
+  readonly specialTokens?: "text" | "compat";
+}
+
+/** Messages → token ids, for one checkpoint. */
+export interface Chat {
+  /** sha256 of everything that decides ids and gating positions. */
+  readonly fingerprint: string;
+  readonly bos: "on" | "off";
+  /**
+   * Encodes a prompt and the assistant's response to it.
+   *
+   * @throws {InputError} `bad-messages`; `template-refused` and `bad-chat-template` from the template; `no-gating-token`
+   *   when the gating position cannot be determined.
+   */
+  encode(messages: readonly Message[]): EncodedConversation;
+  /** Encodes a prompt with the generation header, the part that all its responses share. */
+  encodePrompt(messages: readonly Message[]): number[];
+  /** The vocabulary's entries for ids, as Hugging Face's `convert_ids_to_tokens` names them. */
+  tokensOf(ids: readonly number[]): string[];
+}
+
+/**
+ * Opens the tokenizer and chat template of a Hugging Face directory.
+ *
+ * Rendering and tokenizing are two steps, `apply_chat_template` and then the tokenizer without its own special tokens.
+ * Ids equal Hugging Face's for every conversation that holds no control token; with `specialTokens: "compat"` for all.
+ * Control tokens are the added tokens that `tokenizer.json` calls special, those written `<|…|>` (checkpoints flag them
+ * carelessly), and those that the template writes around a prompt. Other added tokens (Gemma's line breaks and HTML tags)
+ * are vocabulary and match anywhere.
+ *
+ * BOS is there once or not at all, never twice. By default it is there if the template writes it, or if
+ * `tokenizer_config.json` has `add_bos_token: true`, or if that does not say and the post-processor of `tokenizer.json`
+ * adds one. `bos: "on"` adds it where the template does not, `"off"` removes it where the template does.
+ *
+ * @throws {InputError} `missing-tokenizer`, `bad-tokenizer`, `missing-chat-template`, `bad-chat-template`, `missing-bos`
+ *
+ * @example
+ * const chat = await openChat("models/tiny");
+ * const { ids, gatingPosition } = chat.encode([
+ *   { role: "user", content: "Name a river." },
+ *   { role: "assistant", content: "The Rhine." },
+ * ]);
+ */
+export async function openChat(directory: string, options: ChatOptions = {}): Promise<Chat> {
+  return chatFromFiles(await readChatFiles(directory), directory, options);
+}
+
+/** {@link openChat} for files that were read already. */
+export function chatFromFiles(files: ChatFiles, directory: string, options: ChatOptions = {}): Chat {
+  const source = options.chatTemplate ?? files.chatTemplate;
+  if (source === null) {
+    throw new InputError(
+      "missing-chat-template",
+      `${directory}: expected a chat template, got none in tokenizer_config.json or chat_template.jinja`,
+      "pass the template that the model was trained with: --chat-template FILE",
+    );
+  }
+  if (options.gatingPattern?.length === 0) {
+    throw new RangeError("openChat: gatingPattern must hold at least one id, got []");
+  }
+  const tokenizer = buildTokenizer(files.tokenizer, files.config);
+  const template = parseChatTemplate(source, files.specialTokens);
+  const control = controlTokens(tokenizer, template);
+  const bosToken = bosTokenOf(files, tokenizer);
+  const bos = options.bos ?? defaultBos(files, tokenizer, template, bosToken);
+  if (bos === "on" && bosToken === null) {
+    throw new InputError(
+      "missing-bos",
+      `${directory}: expected a BOS token, got none in tokenizer_config.json or special_tokens_map.json`,
+      "leave BOS out: --bos off",
+    );
+  }
+  const mode = options.specialTokens ?? "text";
+  const encoder = new ConversationEncoder(
+    tokenizer,
+    template,
+    mode === "text" ? control : null,
+    bos,
+    bosToken?.id ?? null,
+  );
+  const { gatingPattern = null } = options;
+  return {
+    fingerprint: fingerprint(files, {
+      template: source,
+      specialTokens: files.specialTokens,
+      bos,
+      mode,
+      gatingPattern,
+    }),
+    bos,
+    encode: (messages) => encoder.encode(messages, gatingPattern),
+    encodePrompt: (messages) => encoder.encodePrompt(messages),
+    tokensOf: (ids) => ids.map((id) => tokenizer.tokenOf(id)),
+  };
+}
+
+function fingerprint(files: ChatFiles, settings: object): string {
+  return createHash("sha256").update(files.tokenizerBytes).update(JSON.stringify(settings)).digest("hex");
+}

@@ -1,0 +1,211 @@
+import { InputError } from "../errors.ts";
+import type { AddedToken } from "./added-tokens.ts";
+import type { ChatTemplate } from "./chat-template.ts";
+import { type Disguise, disguiseFor } from "./disguise.ts";
+import { commonPrefix, contentEnd, findGatingPosition, tokenAt } from "./gating-position.ts";
+import { type Message, validateConversation, validateMessages } from "./messages.ts";
+import type { EncodedStretch, Tokenizer } from "./tokenizer.ts";
+
+/** A conversation as a backbone reads it. */
+export interface EncodedConversation {
+  readonly ids: number[];
+  /** Index into `ids` of the token whose hidden state the gate reads. */
+  readonly gatingPosition: number;
+  /**
+   * Tokens that the conversation shares with its prompt and generation header alone: the response starts here. A first
+   * response token that merges with the header (a line break, say) is counted as response.
+   */
+  readonly promptLength: number;
+  /** What the chat template rendered. */
+  readonly text: string;
+}
+
+interface EncodedPrompt {
+  readonly messages: readonly Message[];
+  readonly disguise: Disguise;
+  readonly text: string;
+  readonly stretches: readonly EncodedStretch[];
+  readonly ids: readonly number[];
+  /** Structural; filled in when first asked for. */
+  gatingPosition: number | null;
+}
+
+/** A template and a tokenizer at work: render, split at control tokens, encode, find the gating position. */
+export class ConversationEncoder {
+  private readonly tokenizer: Tokenizer;
+  private readonly template: ChatTemplate;
+  /** Null: control tokens in messages are parsed. */
+  private readonly control: ReadonlySet<number> | null;
+  private readonly bos: "on" | "off";
+  private readonly bosId: number | null;
+  private readonly disguiseOf: (messages: readonly Message[]) => Disguise;
+  private lastPrompt: EncodedPrompt | null = null;
+
+  constructor(
+    tokenizer: Tokenizer,
+    template: ChatTemplate,
+    control: readonly AddedToken[] | null,
+    bos: "on" | "off",
+    bosId: number | null,
+  ) {
+    this.tokenizer = tokenizer;
+    this.template = template;
+    this.control = control && new Set(control.map(({ id }) => id));
+    this.bos = bos;
+    this.bosId = bosId;
+    this.disguiseOf = disguiseFor(
+      control?.map(({ content }) => content) ?? [],
+      template.source + tokenizer.addedTokens.map(({ content }) => content).join(""),
+    );
+  }
+
+  encode(messages: readonly Message[], gatingPattern: readonly number[] | null): EncodedConversation {
+    validateConversation(messages, "encode");
+    const { disguised, disguise } = this.disguised(messages);
+    const prompt = this.promptOf(messages.slice(0, -1), disguised.slice(0, -1), disguise);
+    const text = this.render(messages, disguised, disguise, false);
+    const ids = idsOf(this.stretches(text, disguise));
+    const promptLength = commonPrefix(prompt.ids, ids);
+
+    let gatingPosition: number;
+    if (gatingPattern === null) {
+      gatingPosition = prompt.gatingPosition ??= this.structuralPosition(prompt, disguised.slice(0, -1));
+    } else {
+      // Compat searches the whole conversation, as the reference does; otherwise a response must not move the gate.
+      gatingPosition = findGatingPosition(this.control === null ? ids : prompt.ids, gatingPattern);
+    }
+    if (gatingPosition >= promptLength && (gatingPattern === null || this.control !== null)) {
+      throw noGatingToken("the template renders the prompt differently once the response is there");
+    }
+    const shift = this.fixBos(ids);
+    if (gatingPosition + shift < 0) throw noGatingToken("it is the BOS token, which is left out");
+    return {
+      ids,
+      gatingPosition: gatingPosition + shift,
+      promptLength: Math.max(0, promptLength + shift),
+      text: disguise.remove(text),
+    };
+  }
+
+  encodePrompt(messages: readonly Message[]): number[] {
+    validateMessages(messages, "encodePrompt");
+    const { disguised, disguise } = this.disguised(messages);
+    const ids = idsOf(this.stretches(this.render(messages, disguised, disguise, true), disguise));
+    this.fixBos(ids);
+    return ids;
+  }
+
+  /** Responses to one prompt usually come one after the other, so the last prompt is kept. */
+  private promptOf(
+    messages: readonly Message[],
+    disguised: readonly Message[],
+    disguise: Disguise,
+  ): EncodedPrompt {
+    const last = this.lastPrompt;
+    if (last !== null && last.disguise === disguise && sameMessages(last.messages, messages)) return last;
+    const text = this.render(messages, disguised, disguise, true);
+    const stretches = this.stretches(text, disguise);
+    const copy = messages.map(({ role, content }) => ({ role, content }));
+    this.lastPrompt = {
+      messages: copy,
+      disguise,
+      text,
+      stretches,
+      ids: idsOf(stretches),
+      gatingPosition: null,
+    };
+    return this.lastPrompt;
+  }
+
+  /** The first token after the last prompt message's content. */
+  private structuralPosition(
+    { text, stretches, disguise }: EncodedPrompt,
+    disguised: readonly Message[],
+  ): number {
+    const render = (prompt: readonly Message[]) => this.template.render(prompt, true);
+    const end = contentEnd(render, disguised, text, disguise.marker);
+    if (end === null) throw noGatingToken("the template does not show where the last prompt message ends");
+    const position = tokenAt(stretches, end, text, this.tokenizer, disguise);
+    if (position === null) throw noGatingToken("the template writes nothing after the last prompt message");
+    return position;
+  }
+
+  private disguised(messages: readonly Message[]): { disguised: readonly Message[]; disguise: Disguise } {
+    const disguise = this.disguiseOf(messages);
+    if (this.control === null) return { disguised: messages, disguise };
+    const disguised = messages.map(({ role, content }) => ({ role, content: disguise.apply(content) }));
+    for (const { content } of disguised) {
+      const hidden = this.tokenizer.normalizedTokens(content).find(({ id }) => this.control!.has(id));
+      if (hidden)
+        throw cannotStayText(`the tokenizer's normalizer turns part of a message into ${hidden.content}`);
+    }
+    return { disguised, disguise };
+  }
+
+  /** Renders disguised messages, and makes sure that the disguise changed nothing but itself. */
+  private render(
+    messages: readonly Message[],
+    disguised: readonly Message[],
+    disguise: Disguise,
+    addGenerationPrompt: boolean,
+  ): string {
+    const text = this.template.render(disguised, addGenerationPrompt);
+    if (disguised.every(({ content }, index) => content === messages[index]!.content)) return text;
+    if (disguise.remove(text) !== this.template.render(messages, addGenerationPrompt)) {
+      throw cannotStayText("the template looks for special tokens inside messages");
+    }
+    return text;
+  }
+
+  private stretches(text: string, disguise: Disguise): EncodedStretch[] {
+    const stretches = this.tokenizer.encode(text, disguise);
+    for (const { start, end, token, ids } of stretches) {
+      if (token || this.control === null || !disguise.isIn(text.slice(start, end))) continue;
+      if (ids.some((id) => this.control!.has(id))) {
+        throw cannotStayText("the tokenizer's model holds special tokens as ordinary pieces");
+      }
+    }
+    return stretches;
+  }
+
+  /** Adds or removes BOS at the front; returns by how much positions move. */
+  private fixBos(ids: number[]): -1 | 0 | 1 {
+    const there = ids[0] === this.bosId;
+    if (this.bos === "on" && !there) {
+      ids.unshift(this.bosId!);
+      return 1;
+    }
+    if (this.bos === "off" && there) {
+      ids.shift();
+      return -1;
+    }
+    return 0;
+  }
+}
+
+function sameMessages(a: readonly Message[], b: readonly Message[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every(({ role, content }, index) => role === b[index]!.role && content === b[index]!.content)
+  );
+}
+
+function idsOf(stretches: readonly EncodedStretch[]): number[] {
+  return stretches.flatMap(({ ids }) => ids);
+}
+
+function noGatingToken(problem: string): InputError {
+  return new InputError(
+    "no-gating-token",
+    `gating token: expected one after the prompt, but ${problem}`,
+    "pass the ids that begin the assistant's turn with --gating-pattern, or another --chat-template FILE",
+  );
+}
+
+function cannotStayText(problem: string): InputError {
+  return new InputError(
+    "special-tokens",
+    `encode: special tokens inside a message cannot stay text, because ${problem}`,
+    "remove them from the message, or let them act with --compat",
+  );
+}

@@ -1,0 +1,117 @@
+import { Command, Option } from "commander";
+import type { OverlongPolicy } from "../chat/overlong.ts";
+import type { EmbeddingKind, EmbeddingManifest } from "../embedding/manifest.ts";
+import { type BackboneFlags, openForFlags, withBackboneOptions } from "./backbone-options.ts";
+import { EXIT, Interrupted, interruptSignal } from "./failure.ts";
+import { parseList, parsePositiveInteger, pick } from "./flags.ts";
+import { integer, note, print, printJson, table } from "./output.ts";
+import { formatSeconds, startProgress } from "./progress.ts";
+
+interface EmbedFlags extends BackboneFlags {
+  backbone: string;
+  data: string[];
+  out: string;
+  kind?: EmbeddingKind;
+  objectives?: string[];
+  partRows?: number;
+  maxTokens?: number;
+  overlong: OverlongPolicy;
+  limit?: number;
+  strict?: boolean;
+  json?: boolean;
+}
+
+export function embedCommand(): Command {
+  const command = new Command("embed")
+    .description("turn rated conversations or preference pairs into embeddings on disk")
+    .requiredOption(
+      "--backbone <location>",
+      "Hugging Face directory of the backbone, or tiny: the built-in one",
+    )
+    .requiredOption(
+      "--data <location...>",
+      "JSON, JSONL or JSONL.gz files; NAME=FILE prefixes objectives with NAME-",
+    )
+    .requiredOption("--out <dir>", "folder for the embeddings: empty, or this same run begun")
+    .addOption(
+      new Option("--kind <kind>", "what the rows are (default: told from the first row)").choices([
+        "ratings",
+        "pairs",
+      ]),
+    )
+    .option("--objectives <names>", "ratings to keep, with commas between them (default: all)", parseList)
+    .option("--part-rows <n>", "rows of the data per file (default: 8192)", parsePositiveInteger)
+    .option("--max-tokens <n>", "longest conversation (default: the backbone's limit)", parsePositiveInteger)
+    .addOption(
+      new Option("--overlong <policy>", "what becomes of longer ones")
+        .choices(["reject", "drop-oldest-turns"])
+        .default("reject"),
+    )
+    .option("--limit <n>", "only the first n rows", parsePositiveInteger)
+    .option("--strict", "stop at the first row that cannot be read")
+    .option("--json", "print the manifest as JSON");
+  return withBackboneOptions(command)
+    .action(run)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  armorm embed --backbone tiny --data ratings.jsonl --out embedded/ratings
+  armorm embed --backbone ./Llama-3-8B --data helpsteer=hs.jsonl.gz ultra=uf.jsonl.gz --out embedded/ratings`,
+    );
+}
+
+// Loaded by a function of its own: tsc does not rewrite import paths inside a function that says `await using`.
+const loadLibrary = () =>
+  Promise.all([import("../data/location.ts"), import("../data/kind.ts"), import("../embedding/embed.ts")]);
+
+async function run(flags: EmbedFlags): Promise<void> {
+  const [{ parseDataLocation }, { detectKind }, { embed }] = await loadLibrary();
+  const data = flags.data.map(parseDataLocation);
+  const kind = flags.kind ?? (await detectKind(data[0]!.path));
+  const { backbone, chat, settings } = await openForFlags(flags.backbone, flags);
+  await using _ = backbone;
+  const started = performance.now();
+  const progress = startProgress("embedding", "rows");
+  let tokens = 0;
+  const manifest = await embed(backbone, chat, {
+    ...pick(flags, ["out", "objectives", "partRows", "maxTokens", "overlong", "limit", "strict"]),
+    kind,
+    data,
+    location: flags.backbone,
+    chatSettings: settings,
+    signal: interruptSignal(),
+    onProgress: (at) => {
+      tokens = at.tokens;
+      progress.update(at.rows, at.totalRows);
+    },
+  }).finally(() => progress.stop());
+  const seconds = (performance.now() - started) / 1000;
+  if (flags.json) printJson(manifest);
+  else printManifest(manifest, flags.out);
+  if (tokens > 0) note(`${integer(tokens)} tokens in ${formatSeconds(seconds)}`);
+  if (manifest.rejections.some(({ kind }) => kind === "invalid")) process.exitCode = EXIT.badInput;
+  if (!manifest.complete) throw new Interrupted(`stopped; the same command continues ${flags.out}`);
+}
+
+/** What was embedded and what was not. */
+export function printManifest(manifest: EmbeddingManifest, directory: string): void {
+  const { kind, rowsIn, rowsOut, rejections, objectives, backbone } = manifest;
+  print(`${directory}: ${integer(rowsOut)} of ${integer(rowsIn)} ${kind}, ${backbone.hiddenSize} wide`);
+  if (objectives.length > 0) {
+    const columns = [
+      { title: "objective" },
+      { title: "source" },
+      { title: "rows", align: "right" },
+      { title: "range", align: "right" },
+    ] as const;
+    const range = (low: number, high: number) => `${Number(low.toFixed(3))} … ${Number(high.toFixed(3))}`;
+    const rows = objectives.map((o) => [o.name, o.source, integer(o.rows), range(o.minimum, o.maximum)]);
+    print(table(columns, rows));
+  }
+  for (const reason of ["too-long", "invalid"] as const) {
+    const some = rejections.filter((rejection) => rejection.kind === reason);
+    if (some.length > 0)
+      print(`rejected, ${reason}: ${integer(some.length)} (the first: ${some[0]!.reason})`);
+  }
+}

@@ -1,0 +1,155 @@
+import { Command } from "commander";
+import pc from "picocolors";
+import { InputError } from "../errors.ts";
+import type { PairEvaluation, PairScores, RejectedPair } from "../evaluation/evaluate-pairs.ts";
+import type { Accuracy } from "../evaluation/pairs.ts";
+import type { RewardModel } from "../reward-model.ts";
+import { EXIT, interruptSignal } from "./failure.ts";
+import { parsePositiveInteger, pick } from "./flags.ts";
+import { integer, note, percent, print, printJson, table } from "./output.ts";
+import { formatSeconds, startProgress } from "./progress.ts";
+import { type ModelFlags, openModel, withModelOptions } from "./score.ts";
+
+interface EvaluateFlags extends ModelFlags {
+  data?: string[];
+  embeddings?: string[];
+  dropOverlaps?: boolean;
+  limit?: number;
+  json?: boolean;
+}
+
+export function evaluateCommand(): Command {
+  const pairs = new Command("pairs")
+    .description("accuracy on preference pairs, by subset, beside what length alone would reach")
+    .option("--data <location...>", "pairs as JSON, JSONL or JSONL.gz")
+    .option("--embeddings <dir...>", "embedded pairs: the heads alone run, in seconds")
+    .option("--drop-overlaps", "leave out pairs whose prompt the model was trained on")
+    .option("--limit <n>", "only the first n pairs", parsePositiveInteger)
+    .option("--json", "print the report as JSON");
+  withModelOptions(pairs)
+    .action(run)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  armorm evaluate pairs --model model --data llmbar.jsonl --drop-overlaps
+  armorm evaluate pairs --model model --embeddings embedded/llmbar --json`,
+    );
+  return new Command("evaluate").description("measure a model on a benchmark").addCommand(pairs);
+}
+
+async function run(flags: EvaluateFlags): Promise<void> {
+  if ((flags.data === undefined) === (flags.embeddings === undefined)) {
+    throw new InputError(
+      "wrong-usage",
+      "evaluate: expected one of --data and --embeddings",
+      "give exactly one",
+    );
+  }
+  const started = performance.now();
+  const signal = interruptSignal();
+  const progress = startProgress("evaluating", "pairs");
+  const { evaluatePairs } = await import("../evaluation/evaluate-pairs.ts");
+  const evaluate = (
+    scored: AsyncIterable<PairScores | RejectedPair>,
+    trainedOn: RewardModel["trainedOn"],
+    total: number,
+  ) =>
+    evaluatePairs(scored, trainedOn, {
+      ...pick(flags, ["dropOverlaps"]),
+      signal,
+      onProgress: (done) => progress.update(done, total),
+    }).finally(() => progress.stop());
+  const report = flags.data
+    ? await evaluateData(flags, evaluate, signal)
+    : await evaluateEmbeddings(flags, evaluate);
+  if (flags.json) printJson(report);
+  else printPairEvaluation(report);
+  note(`evaluated in ${formatSeconds((performance.now() - started) / 1000)}`);
+  if (report.rejected.some(({ kind }) => kind === "invalid")) process.exitCode = EXIT.badInput;
+}
+
+type Evaluate = (
+  scored: AsyncIterable<PairScores | RejectedPair>,
+  trainedOn: RewardModel["trainedOn"],
+  total: number,
+) => Promise<PairEvaluation>;
+
+// Loaded by a function of its own: tsc does not rewrite import paths inside a function that says `await using`.
+const loadPairScoring = () =>
+  Promise.all([
+    import("../data/location.ts"),
+    import("../data/pairs.ts"),
+    import("../data/describe-file.ts"),
+    import("../evaluation/evaluate-pairs.ts"),
+  ]);
+
+async function evaluateData(
+  flags: EvaluateFlags,
+  evaluate: Evaluate,
+  signal: AbortSignal,
+): Promise<PairEvaluation> {
+  const [{ parseDataLocation }, { readPairs }, { describeFile }, { scorePairs }] = await loadPairScoring();
+  const locations = flags.data!.map(parseDataLocation);
+  const files = await Promise.all(locations.map(({ path }) => describeFile(path)));
+  const rows = files.reduce((sum, file) => sum + file.rows, 0);
+  await using model = await openModel(flags);
+  const scored = scorePairs(model, readPairs(locations), { ...pick(flags, ["limit"]), signal });
+  return await evaluate(scored, model.trainedOn, Math.min(rows, flags.limit ?? rows));
+}
+
+async function evaluateEmbeddings(flags: EvaluateFlags, evaluate: Evaluate): Promise<PairEvaluation> {
+  const [{ openEmbeddingSet }, { openModelDirectory }, { scorePairSets }] = await Promise.all([
+    import("../embedding/embedding-set.ts"),
+    import("../armo/model-directory.ts"),
+    import("../armo/score-embeddings.ts"),
+  ]);
+  const sets = await Promise.all(flags.embeddings!.map(openEmbeddingSet));
+  const model = await openModelDirectory(flags.model);
+  const rows = sets.reduce((sum, set) => sum + set.rows, 0);
+  const scored = scorePairSets(model, sets, pick(flags, ["limit"]));
+  return await evaluate(scored, model.trainedOn, Math.min(rows, flags.limit ?? rows));
+}
+
+/** The tables of a pair evaluation. */
+export function printPairEvaluation({
+  n,
+  ties,
+  score,
+  interval,
+  subsets,
+  baselines,
+  overlaps,
+  rejected,
+}: PairEvaluation): void {
+  const seen = overlaps
+    ? `${integer(overlaps.found - overlaps.dropped)} with a prompt that training saw (${integer(overlaps.dropped)} dropped)`
+    : "the model does not say which prompts training saw";
+  print(`${integer(n)} pairs, ${integer(ties)} ties; ${seen}`);
+  for (const kind of ["too-long", "invalid"] as const) {
+    const some = rejected.filter((row) => row.kind === kind);
+    if (some.length > 0) print(`rejected, ${kind}: ${integer(some.length)} (the first: ${some[0]!.reason})`);
+  }
+  const columns = [
+    { title: "" },
+    { title: "pairs", align: "right" },
+    { title: "accuracy", align: "right" },
+    { title: "95 % interval", align: "right" },
+  ] as const;
+  const row = (name: string, { n: count, accuracy, interval: [low, high] }: Accuracy) => [
+    name,
+    integer(count),
+    percent(accuracy),
+    `${percent(low)} … ${percent(high)}`,
+  ];
+  const model = row(pc.bold("this model"), { n, accuracy: score, interval });
+  print(table(columns, [model, ...Object.entries(baselines).map(([name, accuracy]) => row(name, accuracy))]));
+  if (Object.keys(subsets).length < 2) return;
+  print();
+  print(
+    table(
+      columns,
+      Object.entries(subsets).map(([name, accuracy]) => row(name, accuracy)),
+    ),
+  );
+}

@@ -1,0 +1,66 @@
+import pc from "picocolors";
+
+/** One JSON document on stdout, and nothing else. */
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+/** A line for people, on stdout. */
+export function print(line = ""): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** A line about what is going on, on stderr. */
+export function note(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+export interface Column {
+  readonly title: string;
+  /** Numbers stand to the right. Default `left`. */
+  readonly align?: "left" | "right";
+}
+
+/** Aligned columns, two spaces apart. Cells may hold colour codes. */
+export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
+  const cells = [columns.map(({ title }) => pc.dim(title)), ...rows];
+  const widths = columns.map((_, c) => Math.max(...cells.map((row) => visibleLength(row[c] ?? ""))));
+  return cells
+    .map((row) =>
+      columns
+        .map(({ align }, c) => {
+          const cell = row[c] ?? "";
+          const space = " ".repeat(widths[c]! - visibleLength(cell));
+          return align === "right" ? space + cell : cell + space;
+        })
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes begin with ESC
+const COLOUR = /\u001b\[\d+m/g;
+const visibleLength = (text: string): number => [...text.replace(COLOUR, "")].length;
+
+/** `0.1234`, or `–` where there is no number. */
+export function fixed(value: number | null | undefined, digits = 3): string {
+  return value === null || value === undefined || Number.isNaN(value) ? "–" : value.toFixed(digits);
+}
+
+/** `63.4 %` */
+export function percent(value: number | null | undefined): string {
+  return value === null || value === undefined || Number.isNaN(value) ? "–" : `${(100 * value).toFixed(1)} %`;
+}
+
+/** `12,345` */
+export const integer = (value: number): string => value.toLocaleString("en-US");
+
+/** A signed bar around a middle line: `▇▇▇▇|` or `    |▇▇`. `value` is in −1 … 1. */
+export function bar(value: number, width = 12): string {
+  const length = Math.min(width, Math.round(Math.abs(value) * width));
+  const blocks = "▇".repeat(length);
+  return value < 0
+    ? `${" ".repeat(width - length)}${pc.red(blocks)}│${" ".repeat(width)}`
+    : `${" ".repeat(width)}│${pc.green(blocks)}${" ".repeat(width - length)}`;
+}

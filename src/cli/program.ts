@@ -1,0 +1,40 @@
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { compareCommand } from "./compare.ts";
+import { demoCommand } from "./demo.ts";
+import { embedCommand } from "./embed.ts";
+import { evaluateCommand } from "./evaluate.ts";
+import { inspectCommand } from "./inspect.ts";
+import { scoreCommand } from "./score.ts";
+import { trainCommand } from "./train.ts";
+
+/** The command line. Commands load the library when they run, so `--help` is quick. */
+export function createProgram(): Command {
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  const program = new Command("armorm")
+    .description("Interpretable reward models: train, score, explain and evaluate")
+    .version(version)
+    .showHelpAfterError("(armorm <command> --help shows the options)")
+    .showSuggestionAfterError();
+  const commands = [
+    demoCommand(),
+    embedCommand(),
+    trainCommand(),
+    scoreCommand(),
+    compareCommand(),
+    evaluateCommand(),
+    inspectCommand(),
+  ];
+  for (const command of commands) program.addCommand(command);
+  for (const command of everyCommand(program)) {
+    // Errors become exceptions, so that main.ts alone decides on exit codes.
+    command.exitOverride();
+    if (command.commands.length === 0) command.option("--debug", "print a stack trace when something fails");
+  }
+  return program;
+}
+
+/** A command and all below it. */
+export function everyCommand(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(everyCommand)];
+}

@@ -1,0 +1,188 @@
+import { Command, Option } from "commander";
+import type { GatingPreset } from "../armo/gating-training.ts";
+import type { TrainingReport } from "../armo/training-report.ts";
+import { interruptSignal } from "./failure.ts";
+import {
+  parseFraction,
+  parseInteger,
+  parseList,
+  parsePositiveInteger,
+  parsePositiveNumber,
+  pick,
+} from "./flags.ts";
+import { fixed, integer, note, percent, print, printJson, table } from "./output.ts";
+import { formatSeconds, startProgress } from "./progress.ts";
+
+interface TrainFlags {
+  ratings: string[];
+  pairs: string[];
+  out: string;
+  reference?: string[];
+  evaluation?: string[];
+  dropOverlaps?: boolean;
+  objectives?: string[];
+  debias?: string[];
+  validationFraction?: number;
+  testFraction?: number;
+  seed?: number;
+  preset: GatingPreset;
+  steps?: number;
+  batchSize?: number;
+  hiddenDim?: number;
+  learningRate?: number;
+  weightDecay?: number;
+  dropout?: number;
+  patience?: number;
+  overwrite?: boolean;
+  json?: boolean;
+}
+
+export function trainCommand(): Command {
+  return new Command("train")
+    .description("fit the objectives, take length out of them, train the gate, and write a model directory")
+    .requiredOption("--ratings <dir...>", "embedded ratings, for the regression")
+    .requiredOption("--pairs <dir...>", "embedded pairs, for the gate")
+    .requiredOption("--out <dir>", "folder for the model: empty or absent")
+    .option(
+      "--reference <dir...>",
+      "embeddings over which length is taken out (default: the pairs' responses)",
+    )
+    .option("--evaluation <dir...>", "embedded evaluation sets: prompts shared with them are counted")
+    .option("--drop-overlaps", "leave out training rows whose prompt occurs in an evaluation set")
+    .option("--objectives <names>", "objectives to fit (default: all that are rated, and length)", parseList)
+    .option("--debias <names>", "objectives to debias against, or none (default: length)", parseList)
+    .option(
+      "--validation-fraction <share>",
+      "prompts that choose α and stop the gate (default: 0.2)",
+      parseFraction,
+    )
+    .option("--test-fraction <share>", "prompts kept for evaluation afterwards (default: 0)", parseFraction)
+    .option("--seed <n>", "decides splits, initial weights and batches (default: 0)", parseInteger)
+    .addOption(
+      new Option(
+        "--preset <name>",
+        "gate training: as in the paper, with β fitted to the rewards or from 100, or as in its code",
+      )
+        .choices(["fitted", "paper", "reference"])
+        .default("fitted"),
+    )
+    .option("--steps <n>", "gate: optimizer steps", parsePositiveInteger)
+    .option("--batch-size <n>", "gate: pairs per step", parsePositiveInteger)
+    .option("--hidden-dim <n>", "gate: width of its hidden layers", parsePositiveInteger)
+    .option("--learning-rate <x>", "gate: initial learning rate of the cosine", parsePositiveNumber)
+    .option("--weight-decay <x>", "gate: decoupled weight decay", parseFraction)
+    .option("--dropout <share>", "gate: share of hidden units dropped", parseFraction)
+    .option("--patience <n>", "gate: evaluations without improvement before it stops", parsePositiveInteger)
+    .option("--overwrite", "replace a model that armorm has written to --out")
+    .option("--json", "print the training report as JSON")
+    .action(run)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  armorm train --ratings embedded/ratings --pairs embedded/pairs --out model
+  armorm train --ratings r --pairs p --evaluation bench --drop-overlaps --test-fraction 0.1 --out model`,
+    );
+}
+
+async function run(flags: TrainFlags): Promise<void> {
+  const [{ trainModel }, { openEmbeddingSet }] = await Promise.all([
+    import("../armo/train-model.ts"),
+    import("../embedding/embedding-set.ts"),
+  ]);
+  const open = (directories: readonly string[]) => Promise.all(directories.map(openEmbeddingSet));
+  const debias = flags.debias?.length === 1 && flags.debias[0] === "none" ? [] : flags.debias;
+  const started = performance.now();
+  let progress = startProgress("", "");
+  const report = await trainModel({
+    ...pick(flags, [
+      "out",
+      "overwrite",
+      "dropOverlaps",
+      "objectives",
+      "validationFraction",
+      "testFraction",
+      "seed",
+    ]),
+    ratings: await open(flags.ratings),
+    pairs: await open(flags.pairs),
+    ...(flags.reference ? { reference: await open(flags.reference) } : {}),
+    ...(flags.evaluation ? { evaluation: await open(flags.evaluation) } : {}),
+    ...(debias ? { debias } : {}),
+    gating: pick(flags, [
+      "preset",
+      "steps",
+      "batchSize",
+      "hiddenDim",
+      "learningRate",
+      "weightDecay",
+      "dropout",
+      "patience",
+    ]),
+    signal: interruptSignal(),
+    onStage: (stage) => {
+      progress.stop();
+      progress = startProgress(stage, stage === "gating" ? "steps" : "rows");
+    },
+    onProgress: (done, total) => progress.update(done, total),
+  }).finally(() => progress.stop());
+  if (flags.json) printJson(report);
+  else printTrainingReport(report);
+  note(`${flags.out} written in ${formatSeconds((performance.now() - started) / 1000)}`);
+}
+
+/** The tables that a training run ends with. */
+export function printTrainingReport(report: TrainingReport): void {
+  const { ratings, pairs } = report.rows;
+  for (const [what, rows] of [
+    ["ratings", ratings],
+    ["pairs", pairs],
+  ] as const) {
+    const overlaps = `${integer(rows.overlaps)} share a prompt with the evaluation sets, ${integer(rows.dropped)} dropped`;
+    print(`${what}: ${integer(rows.used)} rows used, ${integer(rows.test)} kept for testing; ${overlaps}`);
+  }
+  print();
+  print(objectiveTable(report));
+  for (const { name, reason } of report.dropped) print(`not fitted: ${name} (${reason})`);
+  print();
+  print(`on ${integer(report.validationPairs)} validation pairs, the preferred response wins by`);
+  const accuracies = Object.entries(report.accuracy).map(([name, accuracy]) => [name, percent(accuracy)]);
+  print(table([{ title: "" }, { title: "accuracy", align: "right" }], accuracies));
+  const seconds = Object.entries(report.secondsPerStage).map(([stage, s]) => `${stage} ${formatSeconds(s)}`);
+  print(seconds.join(", "));
+}
+
+function objectiveTable({ objectives, transform, debias }: TrainingReport): string {
+  const columns = [
+    { title: "objective" },
+    { title: "rows", align: "right" },
+    { title: "α", align: "right" },
+    { title: "error", align: "right" },
+    { title: "R²", align: "right" },
+    ...debias.flatMap((target) => [
+      { title: `ρ(${target})`, align: "right" as const },
+      { title: "debiased", align: "right" as const },
+      { title: "held out", align: "right" as const },
+      { title: "λ", align: "right" as const },
+    ]),
+    { title: "" },
+  ] as const;
+  const rows = objectives.map((objective, k) => {
+    const { penalties, before, after, heldOutAfter, status } = transform[k]!;
+    const cells = debias.flatMap((_, v) =>
+      status === "target"
+        ? ["", "", "", ""]
+        : [fixed(before[v], 2), fixed(after[v], 2), fixed(heldOutAfter[v], 2), fixed(penalties[v], 2)],
+    );
+    return [
+      objective.name,
+      integer(objective.trainRows),
+      String(objective.alpha),
+      fixed(objective.validationError, 4),
+      fixed(objective.r2, 2),
+      ...cells,
+      status === "ok" ? "" : status,
+    ];
+  });
+  return table(columns, rows);
+}

@@ -1,0 +1,91 @@
+import { type Message, validateConversation } from "../chat/messages.ts";
+import type { DataSource } from "./byte-source.ts";
+import { badRow, describe, fieldsOf, promptFrom } from "./fields.ts";
+import type { ComparisonRow, ConversationRow, RowError } from "./records.ts";
+import { readRecords, rowId } from "./rows.ts";
+
+/**
+ * Streams conversations to be scored, from a path or a stream.
+ *
+ * A row is `{messages}` ending with the assistant, a bare array of messages, or `{prompt, response}`; `id` passes
+ * through. Rows stand one per line, or in a JSON array. A document that is one array of messages is one conversation.
+ *
+ * @param name What to call the source in messages.
+ * @throws {InputError} those of `readRows`.
+ */
+export function readConversations(
+  source: DataSource,
+  name?: string,
+): AsyncGenerator<ConversationRow | RowError, void, undefined> {
+  const parse = (value: unknown, { line }: { line: number }): ConversationRow => {
+    return { kind: "conversation", id: rowId(value), line, messages: parseConversation(value) };
+  };
+  return readRecords(source, parse, name === undefined ? {} : { name });
+}
+
+/**
+ * Streams prompts with the responses to be compared: `{prompt, responses}` with at least two responses, the prompt as
+ * text or messages (or in `messages`); `id` passes through.
+ *
+ * @param name What to call the source in messages.
+ * @throws {InputError} those of `readRows`.
+ */
+export function readComparisons(
+  source: DataSource,
+  name?: string,
+): AsyncGenerator<ComparisonRow | RowError, void, undefined> {
+  const parse = (value: unknown, { line }: { line: number }): ComparisonRow => {
+    return { kind: "comparison", id: rowId(value), line, ...parseComparison(value) };
+  };
+  return readRecords(source, parse, name === undefined ? {} : { name });
+}
+
+function parseConversation(value: unknown): Message[] {
+  if (Array.isArray(value)) return validateConversation(value, "messages");
+  const fields = fieldsOf(value, "messages, or prompt and response");
+  if (fields.response === undefined) {
+    if (fields.messages !== undefined) return validateConversation(fields.messages, "messages");
+    if ("responses" in fields) {
+      throw badRow("row: expected one response, got several", "compare or rank them, or score one per row");
+    }
+    throw badRow("row: expected messages, or prompt and response, got neither", "add the conversation");
+  }
+  if (typeof fields.response !== "string") {
+    throw badRow(`response: expected text, got ${describe(fields.response)}`, "give the response");
+  }
+  const prompt = promptFrom(
+    fields.messages ?? fields.prompt,
+    fields.messages === undefined ? "prompt" : "messages",
+  );
+  return [...prompt, { role: "assistant", content: fields.response }];
+}
+
+function parseComparison(value: unknown): { prompt: Message[]; responses: string[] } {
+  const fields = fieldsOf(value, "prompt and responses");
+  const prompt = promptFrom(
+    fields.prompt ?? fields.messages,
+    fields.prompt === undefined ? "messages" : "prompt",
+  );
+  const { responses } = fields;
+  if (!Array.isArray(responses)) {
+    throw badRow(
+      `responses: expected an array of texts, got ${describe(responses)}`,
+      "give at least two responses",
+    );
+  }
+  if (responses.length < 2) {
+    throw badRow(
+      `responses: expected at least two, got ${responses.length}`,
+      "add a response, or score it alone",
+    );
+  }
+  for (const [index, response] of responses.entries()) {
+    if (typeof response !== "string") {
+      throw badRow(
+        `responses[${index}]: expected text, got ${describe(response)}`,
+        "give responses as strings",
+      );
+    }
+  }
+  return { prompt, responses };
+}

@@ -1,0 +1,35 @@
+import { basename } from "node:path";
+import { InputError } from "../errors.ts";
+
+/** Where records come from and what their source is called. */
+export interface DataLocation {
+  readonly source: string;
+  /** Put before every objective name: `NAME-` for `NAME=path`, else empty. */
+  readonly prefix: string;
+  readonly path: string;
+}
+
+const NAMED = /^([A-Za-z0-9][\w.-]*)=(.+)$/s;
+
+/**
+ * Reads a data location as it is written on the command line: `path` or `NAME=path`.
+ *
+ * `NAME=path` calls the source NAME and its objectives `NAME-<attribute>`, as the published model's
+ * `helpsteer-helpfulness`. A bare path takes the file's name without `.gz` and its format's extension, and leaves
+ * objective names alone. A path that itself contains `=` is written with a leading `./`.
+ *
+ * @throws {InputError} `bad-location` when a part is empty.
+ * @example
+ * parseDataLocation("helpsteer=ratings/hs.jsonl.gz")
+ * // { source: "helpsteer", prefix: "helpsteer-", path: "ratings/hs.jsonl.gz" }
+ */
+export function parseDataLocation(text: string): DataLocation {
+  const named = NAMED.exec(text);
+  if (named) return { source: named[1]!, prefix: `${named[1]}-`, path: named[2]! };
+  if (text.trim() === "" || text.startsWith("=") || text.endsWith("=")) {
+    throw new InputError("bad-location", `data: expected PATH or NAME=PATH, got "${text}"`, "name a file");
+  }
+  const file = basename(text);
+  const source = file.replace(/\.gz$/i, "").replace(/\.(jsonl|ndjson|json)$/i, "");
+  return { source: source || file, prefix: "", path: text };
+}

@@ -1,0 +1,57 @@
+import type { Message } from "../chat/messages.ts";
+
+/** A conversation with absolute ratings, as one source rated it. */
+export interface RatedConversation {
+  readonly kind: "rating";
+  /** Passed through from the row; an `ids` object arrives as its JSON text. */
+  readonly id: string | number | null;
+  /** Ends with the rated assistant message. */
+  readonly messages: readonly Message[];
+  /** Objective name → finite rating on the source's own scale. Objectives the source does not rate are absent. */
+  readonly ratings: Readonly<Record<string, number>>;
+  readonly source: string;
+  readonly promptHash: string;
+}
+
+/** Two responses to one prompt, of which the first was preferred. */
+export interface PreferencePair {
+  readonly kind: "pair";
+  readonly id: string | number | null;
+  /** Ends with the user's message. */
+  readonly prompt: readonly Message[];
+  readonly chosen: string;
+  readonly rejected: string;
+  readonly subset: string | null;
+  readonly source: string;
+  readonly promptHash: string;
+}
+
+/** A conversation to be scored. */
+export interface ConversationRow {
+  readonly kind: "conversation";
+  readonly id: string | number | null;
+  readonly line: number;
+  /** Ends with the assistant message that is scored. */
+  readonly messages: readonly Message[];
+}
+
+/** One prompt and the responses that compete for it. */
+export interface ComparisonRow {
+  readonly kind: "comparison";
+  readonly id: string | number | null;
+  readonly line: number;
+  readonly prompt: readonly Message[];
+  /** At least two. */
+  readonly responses: readonly string[];
+}
+
+/** A row that cannot be used, as a value: the caller counts it and goes on, or stops. */
+export interface RowError {
+  readonly kind: "error";
+  readonly file: string;
+  /** 1-based; in a JSON document, the line on which the element begins. */
+  readonly line: number;
+  readonly id: string | number | null;
+  /** One line: what was expected, what was found, what to do. */
+  readonly error: string;
+}

@@ -1,0 +1,43 @@
+// The public API, in the order of the flow.
+
+export { type ArmoModel, openRewardModel, type RewardModelOptions } from "./armo/armo-model.ts";
+export { type GatingHistory, type TrainGatingOptions, trainGating } from "./armo/gating-training.ts";
+export type { Gate, Heads, Objective } from "./armo/heads.ts";
+export { type ModelDirectory, openModelDirectory } from "./armo/model-directory.ts";
+export {
+  fitRewardTransform,
+  type RewardTransform,
+  type RewardTransformOptions,
+} from "./armo/reward-transform.ts";
+export { fitRidge, type RidgeFit, type RidgeOptions } from "./armo/ridge.ts";
+export { compareScores, runGate, type ScoreParts, scoreEmbedding, toScore } from "./armo/score.ts";
+export { spearman } from "./armo/spearman.ts";
+export { type TrainOptions, type TrainResult, trainArmo } from "./armo/train.ts";
+export { type TrainModelOptions, trainModel } from "./armo/train-model.ts";
+export type { TrainingReport } from "./armo/training-report.ts";
+export {
+  type Backbone,
+  type BackboneOptions,
+  type HiddenStatesOptions,
+  type HiddenStatesRequest,
+  openBackbone,
+} from "./backbone/backbone.ts";
+export { type Chat, type ChatOptions, type EncodedConversation, openChat } from "./chat/chat.ts";
+export { type Message, validateConversation, validateMessages } from "./chat/messages.ts";
+export { encodeWithin, type OverlongPolicy } from "./chat/overlong.ts";
+export { type Checkpoint, openCheckpoint } from "./checkpoint/checkpoint.ts";
+export { type SafetensorsDtype, type Tensor, toFloat32, toFloat64 } from "./checkpoint/dtypes.ts";
+export { readSafetensors } from "./checkpoint/safetensors.ts";
+export { writeSafetensors } from "./checkpoint/safetensors-writer.ts";
+export { type DataLocation, parseDataLocation } from "./data/location.ts";
+export { readPairs } from "./data/pairs.ts";
+export { promptHash } from "./data/prompt-hash.ts";
+export { readRatings } from "./data/ratings.ts";
+export type { PreferencePair, RatedConversation, RowError } from "./data/records.ts";
+export { type EmbedOptions, embed } from "./embedding/embed.ts";
+export { EmbeddingSet, openEmbeddingSet } from "./embedding/embedding-set.ts";
+export type { EmbeddingManifest } from "./embedding/manifest.ts";
+export { InputError } from "./errors.ts";
+export { evaluatePairs, type PairEvaluation, scorePairs } from "./evaluation/evaluate-pairs.ts";
+export { type PairReport, reportPairs, type ScoredPair } from "./evaluation/pairs.ts";
+export type { ComparedPair, Comparison, RewardModel, Score, ScoreOptions } from "./reward-model.ts";

@@ -1,0 +1,65 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type ArmoModel, openRewardModel } from "../../src/armo/armo-model.ts";
+import type { ByObjective } from "../../src/reward-model.ts";
+
+interface GoldenCase {
+  readonly title: string;
+  readonly input_ids: number[];
+  readonly rewards: number[];
+  readonly gating_output: number[];
+  readonly rewards_adjusted: number[];
+  readonly coefficients: number[];
+  readonly score: number;
+}
+
+describe.each(["armorm-f32", "armorm-bf16-sharded"])("golden checkpoint %s", (name) => {
+  const directory = join(import.meta.dirname, "../golden/armorm", name);
+  const expected = JSON.parse(readFileSync(join(directory, "expected.json"), "utf8"));
+  const cases: GoldenCase[] = expected.cases;
+  const { atol, rtol } = expected.suggested_tolerance;
+  let model: ArmoModel;
+  beforeAll(async () => {
+    model = await openRewardModel(directory, {
+      gatingTokenPattern: expected.gating_token_pattern,
+      threads: 1,
+    });
+  });
+  afterAll(() => model.close());
+
+  const close = (actual: ByObjective, wanted: readonly number[]) => {
+    const values = Object.values(actual);
+    expect(values).toHaveLength(wanted.length);
+    for (const [k, value] of values.entries()) {
+      expect(Math.abs(value - wanted[k]!)).toBeLessThanOrEqual(atol + rtol * Math.abs(wanted[k]!));
+    }
+  };
+
+  test("gives rewards, gating outputs, coefficients and scores from token ids", async () => {
+    const scores = await model.scoreTokens(cases.map((c) => c.input_ids));
+    for (const [i, score] of scores.entries()) {
+      close(score.rewards, cases[i]!.rewards);
+      close(score.gatingOutput, cases[i]!.gating_output);
+      close(score.adjustedRewards, cases[i]!.rewards_adjusted);
+      close(score.coefficients, cases[i]!.coefficients);
+      close({ score: score.score }, [cases[i]!.score]);
+      expect(Object.keys(score.rewards)).toEqual(expected.attributes);
+    }
+  });
+
+  test("scores a conversation alone as in a batch, to the last bit", async () => {
+    const together = await model.scoreTokens(cases.map((c) => c.input_ids));
+    for (const [i, { input_ids }] of cases.entries()) {
+      const [alone] = await model.scoreTokens([input_ids]);
+      expect(alone).toEqual({ ...together[i], index: 0 });
+    }
+  });
+
+  test.each(expected.must_raise as { title: string; input_ids: number[] }[])(
+    "$title",
+    async ({ input_ids }) => {
+      await expect(model.scoreTokens([input_ids])).rejects.toThrow("gating token: expected the pattern");
+    },
+  );
+});
