@@ -7,11 +7,58 @@ import { createProgram, everyCommand } from "../src/cli/program.ts";
 
 test("runtime dependencies", () => {
   const { dependencies } = JSON.parse(readFileSync(join(import.meta.dirname, "../package.json"), "utf8"));
-  expect(dependencies).toMatchInlineSnapshot();
+  expect(dependencies).toMatchInlineSnapshot(`
+    {
+      "@huggingface/jinja": "0.5.11",
+      "@huggingface/tokenizers": "0.2.0",
+      "cli-progress": "3.12.0",
+      "commander": "14.0.3",
+      "onnxruntime-node": "1.30.0",
+      "pbf": "5.1.2",
+      "picocolors": "1.1.1",
+      "zod": "4.6.7",
+    }
+  `);
 });
 
 test("exports of the library", async () => {
-  expect(Object.keys(await import("../src/index.ts")).sort()).toMatchInlineSnapshot();
+  expect(Object.keys(await import("../src/index.ts")).sort()).toMatchInlineSnapshot(`
+    [
+      "EmbeddingSet",
+      "InputError",
+      "compareScores",
+      "embed",
+      "encodeWithin",
+      "evaluatePairs",
+      "fitRewardTransform",
+      "fitRidge",
+      "openBackbone",
+      "openChat",
+      "openCheckpoint",
+      "openEmbeddingSet",
+      "openModelDirectory",
+      "openRewardModel",
+      "parseDataLocation",
+      "promptHash",
+      "readPairs",
+      "readRatings",
+      "readSafetensors",
+      "reportPairs",
+      "runGate",
+      "scoreEmbedding",
+      "scorePairs",
+      "spearman",
+      "toFloat32",
+      "toFloat64",
+      "toScore",
+      "trainArmo",
+      "trainGating",
+      "trainModel",
+      "validateConversation",
+      "validateMessages",
+      "writeSafetensors",
+    ]
+  `);
 });
 
 test("options of the command line", () => {
@@ -19,5 +66,17 @@ test("options of the command line", () => {
     const names = command.options.map((option) => option.long).filter((name) => name !== "--debug");
     return `${command.name()}: ${names.join(" ")}`.trim();
   });
-  expect(flags).toMatchInlineSnapshot();
+  expect(flags).toMatchInlineSnapshot(`
+    [
+      "armorm: --version",
+      "demo: --out --seed",
+      "embed: --backbone --data --out --kind --objectives --part-rows --max-tokens --overlong --limit --strict --json --chat-template --gating-pattern --bos --compat --threads",
+      "train: --ratings --pairs --out --reference --evaluation --drop-overlaps --objectives --debias --validation-fraction --test-fraction --seed --preset --steps --batch-size --hidden-dim --learning-rate --weight-decay --dropout --patience --overwrite --json",
+      "score: --strict --json --model --backbone --chat-template --gating-pattern --bos --compat --threads",
+      "compare: --strict --json --model --backbone --chat-template --gating-pattern --bos --compat --threads",
+      "evaluate:",
+      "pairs: --data --embeddings --drop-overlaps --limit --json --model --backbone --chat-template --gating-pattern --bos --compat --threads",
+      "inspect: --json",
+    ]
+  `);
 });

@@ -5,7 +5,7 @@ import { parseChatTemplate } from "./chat-template.ts";
 import { ConversationEncoder, type EncodedConversation } from "./conversation-encoder.ts";
 import type { Message } from "./messages.ts";
 import { bosTokenOf, controlTokens, defaultBos } from "./special-tokens.ts";
-import { buildTokenizer } from "./tokenizer.ts";
+import { buildTokenizer, type Tokenizer } from "./tokenizer.ts";
 
 export type { EncodedConversation } from "./conversation-encoder.ts";
 
@@ -70,8 +70,13 @@ export async function openChat(directory: string, options: ChatOptions = {}): Pr
   return chatFromFiles(await readChatFiles(directory), directory, options);
 }
 
-/** {@link openChat} for files that were read already. */
-export function chatFromFiles(files: ChatFiles, directory: string, options: ChatOptions = {}): Chat {
+/** {@link openChat} for files that were read already; chats may share a tokenizer, which is slow to build. */
+export function chatFromFiles(
+  files: ChatFiles,
+  directory: string,
+  options: ChatOptions = {},
+  tokenizer: Tokenizer = buildTokenizer(files.tokenizer, files.config),
+): Chat {
   const source = options.chatTemplate ?? files.chatTemplate;
   if (source === null) {
     throw new InputError(
@@ -83,7 +88,6 @@ export function chatFromFiles(files: ChatFiles, directory: string, options: Chat
   if (options.gatingPattern?.length === 0) {
     throw new RangeError("openChat: gatingPattern must hold at least one id, got []");
   }
-  const tokenizer = buildTokenizer(files.tokenizer, files.config);
   const template = parseChatTemplate(source, files.specialTokens);
   const control = controlTokens(tokenizer, template);
   const bosToken = bosTokenOf(files, tokenizer);

@@ -1,7 +1,7 @@
 import { InputError } from "../errors.ts";
 import type { AddedToken } from "./added-tokens.ts";
 import type { ChatTemplate } from "./chat-template.ts";
-import { type Disguise, disguiseFor } from "./disguise.ts";
+import { cannotStayText, type Disguise, disguiseFor } from "./disguise.ts";
 import { commonPrefix, contentEnd, findGatingPosition, tokenAt } from "./gating-position.ts";
 import { type Message, validateConversation, validateMessages } from "./messages.ts";
 import type { EncodedStretch, Tokenizer } from "./tokenizer.ts";
@@ -34,13 +34,14 @@ interface EncodedPrompt {
 export class ConversationEncoder {
   private readonly tokenizer: Tokenizer;
   private readonly template: ChatTemplate;
-  /** Null: control tokens in messages are parsed. */
-  private readonly control: ReadonlySet<number> | null;
+  /** Control tokens in messages become tokens. */
+  private readonly compat: boolean;
   private readonly bos: "on" | "off";
   private readonly bosId: number | null;
   private readonly disguiseOf: (messages: readonly Message[]) => Disguise;
   private lastPrompt: EncodedPrompt | null = null;
 
+  /** @param control Tokens that messages must not contain; null lets them act (`compat`). */
   constructor(
     tokenizer: Tokenizer,
     template: ChatTemplate,
@@ -50,11 +51,11 @@ export class ConversationEncoder {
   ) {
     this.tokenizer = tokenizer;
     this.template = template;
-    this.control = control && new Set(control.map(({ id }) => id));
+    this.compat = control === null;
     this.bos = bos;
     this.bosId = bosId;
     this.disguiseOf = disguiseFor(
-      control?.map(({ content }) => content) ?? [],
+      control ?? [],
       template.source + tokenizer.addedTokens.map(({ content }) => content).join(""),
     );
   }
@@ -64,7 +65,7 @@ export class ConversationEncoder {
     const { disguised, disguise } = this.disguised(messages);
     const prompt = this.promptOf(messages.slice(0, -1), disguised.slice(0, -1), disguise);
     const text = this.render(messages, disguised, disguise, false);
-    const ids = idsOf(this.stretches(text, disguise));
+    const ids = idsOf(this.tokenizer.encode(text, disguise));
     const promptLength = commonPrefix(prompt.ids, ids);
 
     let gatingPosition: number;
@@ -72,9 +73,9 @@ export class ConversationEncoder {
       gatingPosition = prompt.gatingPosition ??= this.structuralPosition(prompt, disguised.slice(0, -1));
     } else {
       // Compat searches the whole conversation, as the reference does; otherwise a response must not move the gate.
-      gatingPosition = findGatingPosition(this.control === null ? ids : prompt.ids, gatingPattern);
+      gatingPosition = findGatingPosition(this.compat ? ids : prompt.ids, gatingPattern);
     }
-    if (gatingPosition >= promptLength && (gatingPattern === null || this.control !== null)) {
+    if (gatingPosition >= promptLength && (gatingPattern === null || !this.compat)) {
       throw noGatingToken("the template renders the prompt differently once the response is there");
     }
     const shift = this.fixBos(ids);
@@ -90,7 +91,7 @@ export class ConversationEncoder {
   encodePrompt(messages: readonly Message[]): number[] {
     validateMessages(messages, "encodePrompt");
     const { disguised, disguise } = this.disguised(messages);
-    const ids = idsOf(this.stretches(this.render(messages, disguised, disguise, true), disguise));
+    const ids = idsOf(this.tokenizer.encode(this.render(messages, disguised, disguise, true), disguise));
     this.fixBos(ids);
     return ids;
   }
@@ -104,7 +105,7 @@ export class ConversationEncoder {
     const last = this.lastPrompt;
     if (last !== null && last.disguise === disguise && sameMessages(last.messages, messages)) return last;
     const text = this.render(messages, disguised, disguise, true);
-    const stretches = this.stretches(text, disguise);
+    const stretches = this.tokenizer.encode(text, disguise);
     const copy = messages.map(({ role, content }) => ({ role, content }));
     this.lastPrompt = {
       messages: copy,
@@ -132,10 +133,10 @@ export class ConversationEncoder {
 
   private disguised(messages: readonly Message[]): { disguised: readonly Message[]; disguise: Disguise } {
     const disguise = this.disguiseOf(messages);
-    if (this.control === null) return { disguised: messages, disguise };
+    if (this.compat) return { disguised: messages, disguise };
     const disguised = messages.map(({ role, content }) => ({ role, content: disguise.apply(content) }));
     for (const { content } of disguised) {
-      const hidden = this.tokenizer.normalizedTokens(content).find(({ id }) => this.control!.has(id));
+      const hidden = this.tokenizer.normalizedTokens(content).find(({ id }) => disguise.ids.has(id));
       if (hidden)
         throw cannotStayText(`the tokenizer's normalizer turns part of a message into ${hidden.content}`);
     }
@@ -155,17 +156,6 @@ export class ConversationEncoder {
       throw cannotStayText("the template looks for special tokens inside messages");
     }
     return text;
-  }
-
-  private stretches(text: string, disguise: Disguise): EncodedStretch[] {
-    const stretches = this.tokenizer.encode(text, disguise);
-    for (const { start, end, token, ids } of stretches) {
-      if (token || this.control === null || !disguise.isIn(text.slice(start, end))) continue;
-      if (ids.some((id) => this.control!.has(id))) {
-        throw cannotStayText("the tokenizer's model holds special tokens as ordinary pieces");
-      }
-    }
-    return stretches;
   }
 
   /** Adds or removes BOS at the front; returns by how much positions move. */
@@ -199,13 +189,5 @@ function noGatingToken(problem: string): InputError {
     "no-gating-token",
     `gating token: expected one after the prompt, but ${problem}`,
     "pass the ids that begin the assistant's turn with --gating-pattern, or another --chat-template FILE",
-  );
-}
-
-function cannotStayText(problem: string): InputError {
-  return new InputError(
-    "special-tokens",
-    `encode: special tokens inside a message cannot stay text, because ${problem}`,
-    "remove them from the message, or let them act with --compat",
   );
 }

@@ -14,11 +14,18 @@ const PRIVATE_USE = /[\uE000-\uF8FF]/;
  * white space stay what they were and the text can be restored wherever the template put it.
  */
 export interface Disguise {
+  /** Ids of the control tokens; none of them may come out of disguised text. */
+  readonly ids: ReadonlySet<number>;
   /** A private-use character that is neither in the messages nor used by the disguise. */
   readonly marker: string;
   apply(text: string): string;
   remove(text: string): string;
   isIn(text: string): boolean;
+}
+
+interface ControlToken {
+  readonly id: number;
+  readonly content: string;
 }
 
 /**
@@ -30,28 +37,49 @@ export interface Disguise {
  *   private-use character anywhere, costs one scan.
  */
 export function disguiseFor(
-  controlTokens: readonly string[],
+  controlTokens: readonly ControlToken[],
   reserved: string,
 ): (messages: readonly Message[]) => Disguise {
-  const written = [...new Set(controlTokens.map((token) => token.trimStart()))].filter(
+  const written = [...new Set(controlTokens.map(({ content }) => content.trimStart()))].filter(
     (token) => token !== "",
   );
   // A lookahead, because occurrences may overlap and each must be broken.
   const occurrence = anyOf(written, "gu", "(?=", ")[^]");
   const firstCharacters = [...new Set(written.map((token) => String.fromCodePoint(token.codePointAt(0)!)))];
-  const usual = build(occurrence, firstCharacters, reserved);
+  const ids = new Set(controlTokens.map(({ id }) => id));
+  const usual = build(ids, occurrence, firstCharacters, reserved);
   return (messages) => {
     if (!messages.some(({ content }) => PRIVATE_USE.test(content))) return usual;
-    return build(occurrence, firstCharacters, reserved + messages.map(({ content }) => content).join(""));
+    return build(
+      ids,
+      occurrence,
+      firstCharacters,
+      reserved + messages.map(({ content }) => content).join(""),
+    );
   };
 }
 
-function build(occurrence: RegExp | null, firstCharacters: readonly string[], taken: string): Disguise {
+/** Why text that spells a control token cannot be kept apart from it. */
+export function cannotStayText(problem: string): InputError {
+  return new InputError(
+    "special-tokens",
+    `encode: special tokens inside a message cannot stay text, because ${problem}`,
+    "remove them from the message, or let them act with --compat",
+  );
+}
+
+function build(
+  ids: ReadonlySet<number>,
+  occurrence: RegExp | null,
+  firstCharacters: readonly string[],
+  taken: string,
+): Disguise {
   const [marker, ...stand] = unusedCharacters(firstCharacters.length + 1, taken);
   const standIn = new Map(firstCharacters.map((character, index) => [character, stand[index]!]));
   const original = new Map(firstCharacters.map((character, index) => [stand[index]!, character]));
   const pattern = anyOf(stand, "g");
   return {
+    ids,
     marker: marker!,
     apply(text) {
       return occurrence === null ? text : text.replace(occurrence, (character) => standIn.get(character)!);

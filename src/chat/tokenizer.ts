@@ -1,7 +1,7 @@
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { InputError } from "../errors.ts";
 import { type AddedToken, addedTokenSplitter, type Stretch } from "./added-tokens.ts";
-import type { Disguise } from "./disguise.ts";
+import { cannotStayText, type Disguise } from "./disguise.ts";
 
 /** What a stretch of text became. */
 export interface EncodedStretch extends Stretch {
@@ -93,14 +93,22 @@ export function buildTokenizer(json: unknown, config: Record<string, unknown>): 
   function encodeUncached(text: string, first: boolean, disguise?: Disguise): number[] {
     if (splitNormalized === null) {
       const normalized = normalize(disguise ? disguise.remove(text) : text);
-      return normalized === "" ? [] : runModel(normalized, first);
+      return normalized === "" ? [] : checked(runModel(normalized, first), disguise);
     }
     const normalized = normalize(text);
     return splitNormalized(normalized).flatMap(({ start, end, token }) => {
       if (token) return [token.id];
       const part = normalized.slice(start, end);
-      return runModel(disguise ? disguise.remove(part) : part, first && start === 0);
+      const isFirst = first && start === 0;
+      return disguise ? checked(runModel(disguise.remove(part), isFirst), disguise) : runModel(part, isFirst);
     });
+  }
+
+  function checked(ids: number[], disguise?: Disguise): number[] {
+    if (disguise && ids.some((id) => disguise.ids.has(id) && id !== model.unk_token_id)) {
+      throw cannotStayText("the tokenizer's model holds special tokens as ordinary pieces");
+    }
+    return ids;
   }
 
   function encodePlain(text: string, first: boolean, disguise?: Disguise): readonly number[] {

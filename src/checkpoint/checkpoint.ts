@@ -49,7 +49,20 @@ export async function openCheckpoint(location: string): Promise<Checkpoint> {
     );
   }
   const config = await readJsonObject(configFile);
-  const tensors = await findTensors(directory);
+  const tensors = withTiedEmbedding(config, await findTensors(directory));
   const fingerprint = await fingerprintBackbone(config, tensors);
   return { directory: await realpath(directory), config, tensors, fingerprint };
+}
+
+const EMBEDDING = "model.embed_tokens.weight";
+const OUTPUT_HEAD = "lm_head.weight";
+
+/** A tied checkpoint stores the matrix that embedding and output head share once, under either name. */
+function withTiedEmbedding(
+  config: Readonly<Record<string, unknown>>,
+  tensors: ReadonlyMap<string, TensorRange>,
+): ReadonlyMap<string, TensorRange> {
+  const head = tensors.get(OUTPUT_HEAD);
+  if (tensors.has(EMBEDDING) || head === undefined || config.tie_word_embeddings === false) return tensors;
+  return new Map([...tensors, [EMBEDDING, { ...head, name: EMBEDDING }]]);
 }

@@ -18,7 +18,7 @@ interface DemoFlags {
   seed: number;
 }
 
-const COUNTS = { ratings: 1500, pairs: 1500, evaluationPairs: 500 };
+const COUNTS = { ratings: 1200, pairs: 1200, evaluationPairs: 400 };
 const DEBIAS = "verbosity";
 
 export function demoCommand(): Command {

@@ -143,3 +143,22 @@ describe("an unusable directory is named with its remedy:", () => {
     await expect(openCheckpoint(folder)).rejects.toMatchObject({ code: "unsafe-path" });
   });
 });
+
+test("a tied checkpoint that stores its matrix as the output head opens like one that stores the embedding", async () => {
+  await editConfig((config) => {
+    config.tie_word_embeddings = true;
+  });
+  const stored = await openCheckpoint(folder);
+  const matrix = await readTensor(stored.tensors.get("model.embed_tokens.weight")!);
+  await editTensors((tensors) => {
+    tensors.set("lm_head.weight", matrix);
+    tensors.delete("model.embed_tokens.weight");
+  });
+  const tied = await openCheckpoint(folder);
+  expect(await readTensor(tied.tensors.get("model.embed_tokens.weight")!)).toEqual(matrix);
+  expect(tied.fingerprint).toBe(stored.fingerprint);
+  await editConfig((config) => {
+    config.tie_word_embeddings = false;
+  });
+  expect((await openCheckpoint(folder)).tensors.has("model.embed_tokens.weight")).toBe(false);
+});
