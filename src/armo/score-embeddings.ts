@@ -22,8 +22,11 @@ export interface ScoredEmbeddedPair {
 export async function* scorePairSets(
   model: ModelDirectory,
   sets: readonly EmbeddingSet[],
-  { limit = Number.POSITIVE_INFINITY }: { limit?: number } = {},
-): AsyncGenerator<ScoredEmbeddedPair> {
+  {
+    limit = Number.POSITIVE_INFINITY,
+    skip = () => false,
+  }: { limit?: number; skip?: (promptHash: string) => boolean } = {},
+): AsyncGenerator<ScoredEmbeddedPair | { readonly promptHash: string; readonly skipped: true }> {
   for (const set of sets) requireSameBackbone(model, set);
   const { heads } = model;
   const H = heads.hiddenSize;
@@ -39,6 +42,10 @@ export async function* scorePairSets(
     for await (const { rows, embeddings, promptEmbeddings, responseTokens } of set.pairs()) {
       for (const [i, { id, subset, source, promptHash }] of rows.entries()) {
         if (index++ >= limit) return;
+        if (skip(promptHash)) {
+          yield { promptHash, skipped: true };
+          continue;
+        }
         const gatingOutput = runGate(heads.gate, promptEmbeddings.subarray(i * H, (i + 1) * H));
         const response = (r: number) => embeddings.subarray((2 * i + r) * H, (2 * i + r + 1) * H);
         const [chosen, rejected] = [0, 1].map((r) =>

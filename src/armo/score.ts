@@ -35,8 +35,7 @@ export function scoreEmbedding(
   requireLength("scoreEmbedding: embedding", embedding, H);
   requireLength("scoreEmbedding: gating output", gatingOutput, K);
 
-  const rewards = new Float64Array(K);
-  for (let k = 0; k < K; k++) rewards[k] = dot(W, k * H, embedding, H); // W · x
+  const rewards = multiply(W, Float64Array.from(embedding), K); // W · x
 
   const adjustedRewards = new Float64Array(K);
   const coefficients = new Float64Array(K);
@@ -62,7 +61,7 @@ export function runGate(
   promptEmbedding: Float32Array,
 ): Float64Array {
   requireLength("runGate: prompt embedding", promptEmbedding, layers[0]!.inputs);
-  let activation: Float32Array | Float64Array = promptEmbedding;
+  let activation: Float64Array = Float64Array.from(promptEmbedding);
   for (const [i, layer] of layers.entries())
     activation = applyLayer(layer, activation, i < layers.length - 1);
   const logits = Array.from(activation, (logit) => logit / temperature);
@@ -120,31 +119,39 @@ export function compareScores(responses: readonly Score[], marginScale: number |
   }
 }
 
-function applyLayer(
-  { weight, bias, inputs, outputs }: LinearLayer,
-  x: Float32Array | Float64Array,
-  relu: boolean,
-): Float64Array {
-  const y = new Float64Array(outputs);
-  for (let o = 0; o < outputs; o++) {
-    const sum = dot(weight, o * inputs, x, inputs) + bias[o]!;
-    y[o] = relu ? Math.max(0, sum) : sum;
-  }
+function applyLayer({ weight, bias, outputs }: LinearLayer, x: Float64Array, relu: boolean): Float64Array {
+  const y = multiply(weight, x, outputs);
+  for (let o = 0; o < outputs; o++) y[o] = relu ? Math.max(0, y[o]! + bias[o]!) : y[o]! + bias[o]!;
   return y;
 }
 
-/** Σ_i a[start + i] · x[i], in four running sums: one would wait for each addition. */
-function dot(a: Float32Array, start: number, x: Float32Array | Float64Array, length: number): number {
-  let [s0, s1, s2, s3] = [0, 0, 0, 0];
-  let i = 0;
-  for (; i + 3 < length; i += 4) {
-    s0 += a[start + i]! * x[i]!;
-    s1 += a[start + i + 1]! * x[i + 1]!;
-    s2 += a[start + i + 2]! * x[i + 2]!;
-    s3 += a[start + i + 3]! * x[i + 3]!;
+/** y = A · x for A `[rows, columns]`, four rows at a time: one sum alone would wait for each addition. */
+function multiply(a: Float32Array, x: Float64Array, rows: number): Float64Array {
+  const columns = x.length;
+  const y = new Float64Array(rows);
+  let row = 0;
+  for (; row + 3 < rows; row += 4) {
+    const from = row * columns;
+    let s0 = 0;
+    let s1 = 0;
+    let s2 = 0;
+    let s3 = 0;
+    for (let i = 0; i < columns; i++) {
+      const value = x[i]!;
+      s0 += a[from + i]! * value;
+      s1 += a[from + columns + i]! * value;
+      s2 += a[from + 2 * columns + i]! * value;
+      s3 += a[from + 3 * columns + i]! * value;
+    }
+    y[row] = s0;
+    y[row + 1] = s1;
+    y[row + 2] = s2;
+    y[row + 3] = s3;
   }
-  for (; i < length; i++) s0 += a[start + i]! * x[i]!;
-  return s0 + s1 + (s2 + s3);
+  for (; row < rows; row++) {
+    for (let i = 0; i < columns; i++) y[row]! += a[row * columns + i]! * x[i]!;
+  }
+  return y;
 }
 
 function requireLength(what: string, values: ArrayLike<number>, length: number): void {

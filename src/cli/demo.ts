@@ -185,9 +185,14 @@ async function evaluate(out: string, truth: TruthReport): Promise<void> {
     ]);
   const model = await openModelDirectory(join(out, "model"));
   const set = await openEmbeddingSet(join(out, "embedded/evaluation"));
-  printPairEvaluation(await evaluatePairs(scorePairSets(model, [set]), model.trainedOn));
+  printPairEvaluation(await evaluatePairs((skip) => scorePairSets(model, [set], { skip }), model.trainedOn));
   const reached = Object.entries(truth.accuracy).map(([name, accuracy]) => `${name} ${percent(accuracy)}`);
   print(pc.dim(`with embeddings that hold the truth: ${reached.join(", ")}`));
+  print(
+    pc.dim(
+      "Good answers are longer here, as in life: what beats this model counts their length, which it may not.",
+    ),
+  );
 }
 
 /** What the gate learned about families, where the truth is known. */

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import pc from "picocolors";
 import { InputError } from "../errors.ts";
-import type { PairEvaluation, PairScores, RejectedPair } from "../evaluation/evaluate-pairs.ts";
+import type { PairEvaluation, PairScorer } from "../evaluation/evaluate-pairs.ts";
 import type { Accuracy } from "../evaluation/pairs.ts";
 import type { RewardModel } from "../reward-model.ts";
 import { EXIT, interruptSignal } from "./failure.ts";
@@ -50,12 +50,8 @@ async function run(flags: EvaluateFlags): Promise<void> {
   const signal = interruptSignal();
   const progress = startProgress("evaluating", "pairs");
   const { evaluatePairs } = await import("../evaluation/evaluate-pairs.ts");
-  const evaluate = (
-    scored: AsyncIterable<PairScores | RejectedPair>,
-    trainedOn: RewardModel["trainedOn"],
-    total: number,
-  ) =>
-    evaluatePairs(scored, trainedOn, {
+  const evaluate = (score: PairScorer, trainedOn: RewardModel["trainedOn"], total: number) =>
+    evaluatePairs(score, trainedOn, {
       ...pick(flags, ["dropOverlaps"]),
       signal,
       onProgress: (done) => progress.update(done, total),
@@ -70,7 +66,7 @@ async function run(flags: EvaluateFlags): Promise<void> {
 }
 
 type Evaluate = (
-  scored: AsyncIterable<PairScores | RejectedPair>,
+  score: PairScorer,
   trainedOn: RewardModel["trainedOn"],
   total: number,
 ) => Promise<PairEvaluation>;
@@ -94,8 +90,9 @@ async function evaluateData(
   const files = await Promise.all(locations.map(({ path }) => describeFile(path)));
   const rows = files.reduce((sum, file) => sum + file.rows, 0);
   await using model = await openModel(flags);
-  const scored = scorePairs(model, readPairs(locations), { ...pick(flags, ["limit"]), signal });
-  return await evaluate(scored, model.trainedOn, Math.min(rows, flags.limit ?? rows));
+  const score: PairScorer = (skip) =>
+    scorePairs(model, readPairs(locations), { ...pick(flags, ["limit"]), skip, signal });
+  return await evaluate(score, model.trainedOn, Math.min(rows, flags.limit ?? rows));
 }
 
 async function evaluateEmbeddings(flags: EvaluateFlags, evaluate: Evaluate): Promise<PairEvaluation> {
@@ -107,8 +104,8 @@ async function evaluateEmbeddings(flags: EvaluateFlags, evaluate: Evaluate): Pro
   const sets = await Promise.all(flags.embeddings!.map(openEmbeddingSet));
   const model = await openModelDirectory(flags.model);
   const rows = sets.reduce((sum, set) => sum + set.rows, 0);
-  const scored = scorePairSets(model, sets, pick(flags, ["limit"]));
-  return await evaluate(scored, model.trainedOn, Math.min(rows, flags.limit ?? rows));
+  const score: PairScorer = (skip) => scorePairSets(model, sets, { ...pick(flags, ["limit"]), skip });
+  return await evaluate(score, model.trainedOn, Math.min(rows, flags.limit ?? rows));
 }
 
 /** The tables of a pair evaluation. */

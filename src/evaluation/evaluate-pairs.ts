@@ -36,14 +36,25 @@ export interface PairScores {
   readonly rejected: Pick<Score, "score" | "rewards" | "adjustedRewards" | "tokens">;
 }
 
+/** A pair that was left out before anything was computed for it. */
+export interface SkippedPair {
+  readonly promptHash: string;
+  readonly skipped: true;
+}
+
+/** Scores pairs in order, but not those whose prompt is to be skipped. */
+export type PairScorer = (
+  skip: (promptHash: string) => boolean,
+) => AsyncIterable<PairScores | RejectedPair | SkippedPair>;
+
 /**
- * Accuracy of a model on scored pairs: from `scorePairs` for text, or from a model's heads over embeddings.
+ * Accuracy of a model on preference pairs.
  *
- * @param scored Pairs, and those that could not be scored, in order.
+ * @param score The pairs: `scorePairs` for text, or a model's heads over embeddings.
  * @param trainedOn The model's `trainedOn`.
  */
 export async function evaluatePairs(
-  scored: AsyncIterable<PairScores | RejectedPair>,
+  score: PairScorer,
   trainedOn: RewardModel["trainedOn"],
   { dropOverlaps = false, signal, onProgress }: EvaluatePairsOptions = {},
 ): Promise<PairEvaluation> {
@@ -51,17 +62,16 @@ export async function evaluatePairs(
   const rejected: RejectedPair[] = [];
   const overlaps = { found: 0, dropped: 0 };
   let rows = 0;
-  for await (const row of scored) {
+  const skip = (promptHash: string) => dropOverlaps && (trainedOn?.(promptHash) ?? false);
+  for await (const row of score(skip)) {
     signal?.throwIfAborted();
     rows++;
-    if ("reason" in row) {
-      rejected.push(row);
-      continue;
+    if ("reason" in row) rejected.push(row);
+    else {
+      if (trainedOn?.(row.promptHash)) overlaps.found++;
+      if ("skipped" in row) overlaps.dropped++;
+      else pairs.push(toScoredPair(row));
     }
-    const overlap = trainedOn?.(row.promptHash) ?? false;
-    if (overlap) overlaps.found++;
-    if (overlap && dropOverlaps) overlaps.dropped++;
-    else pairs.push(toScoredPair(row));
     onProgress?.(rows);
   }
   if (pairs.length === 0) {
@@ -77,16 +87,26 @@ export async function evaluatePairs(
 /** Pairs per call of the model. */
 const BATCH = 32;
 
+export interface ScorePairsOptions {
+  readonly limit?: number;
+  readonly skip?: (promptHash: string) => boolean;
+  readonly signal?: AbortSignal;
+}
+
 /** Scores pairs of text, the first `limit`, many at a time; the responses of a pair share the prompt's computation. */
 export async function* scorePairs(
   model: RewardModel,
   records: AsyncIterable<PreferencePair | RowError>,
-  { limit = Number.POSITIVE_INFINITY, signal }: { limit?: number; signal?: AbortSignal } = {},
-): AsyncGenerator<PairScores | RejectedPair> {
+  { limit = Number.POSITIVE_INFINITY, skip = () => false, signal }: ScorePairsOptions = {},
+): AsyncGenerator<PairScores | RejectedPair | SkippedPair> {
   let batch: (PreferencePair | RowError)[] = [];
   let read = 0;
   for await (const record of records) {
     if (read++ >= limit) break;
+    if (record.kind === "pair" && skip(record.promptHash)) {
+      yield { promptHash: record.promptHash, skipped: true };
+      continue;
+    }
     batch.push(record);
     if (batch.length < BATCH) continue;
     yield* scoreBatch(model, batch, signal);
