@@ -38,7 +38,7 @@ export async function measureRidge(): Promise<Claim[]> {
       together,
       apart,
       "s",
-      20,
+      5,
     ),
   ];
 }
