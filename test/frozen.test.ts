@@ -16,7 +16,6 @@ test("runtime dependencies", () => {
       "onnxruntime-node": "1.30.0",
       "pbf": "5.1.2",
       "picocolors": "1.1.1",
-      "zod": "4.6.7",
     }
   `);
 });
