@@ -28,7 +28,7 @@ export interface GatingOptions {
   readonly learningRate?: number;
   /** Decoupled, on every parameter, ≥ 0. Default 0. */
   readonly weightDecay?: number;
-  /** Share of hidden units dropped in training, in [0, 1). Default 0 (`reference`: 0.2). */
+  /** Share of hidden units dropped in training, in [0, 1). Default 0 (`reference`: 0.2, but 0 with `batches`). */
   readonly dropout?: number;
   /** Steps between two looks at the validation pairs. Default: one pass over the data, within 10 … 100. */
   readonly evaluateEvery?: number;
@@ -96,7 +96,7 @@ export function resolveGatingOptions(
       initialScale(options.initial, preset) ?? options.initialScale ?? defaults.initialScale ?? fitScale(),
     learningRate: options.learningRate ?? 1e-3,
     weightDecay: options.weightDecay ?? 0,
-    dropout: options.dropout ?? defaults.dropout,
+    dropout: options.dropout ?? (batches ? 0 : defaults.dropout),
     evaluateEvery:
       options.evaluateEvery ?? Math.min(100, Math.max(10, Math.ceil(trainRows / Math.max(1, batchSize)))),
     patience: options.patience ?? 10,
@@ -116,6 +116,7 @@ export function resolveGatingOptions(
   require("dropout", resolved.dropout >= 0 && resolved.dropout < 1, "in [0, 1)");
   require("patience", resolved.patience >= 1, "≥ 1");
   require("initialScale", Number.isFinite(resolved.initialScale), "finite");
+  require("initialScale", preset === "reference" || resolved.initialScale > 0, "> 0");
   require("steps", !batches ||
     resolved.steps <= batches.length, `at most the ${batches?.length} batches given`);
   return resolved;

@@ -4,7 +4,7 @@
  *   N  pairs      H  hidden size      K  objectives
  */
 
-import { cosineDecay, createAdamW } from "../engine/optimizer.ts";
+import { cosineDecay, createAdamW, type Weights } from "../engine/optimizer.ts";
 import { InputError } from "../errors.ts";
 import { createRandom } from "../random.ts";
 import {
@@ -120,6 +120,7 @@ export async function trainGating(data: GatingData, options: TrainGatingOptions)
     loss.push(requireFinite(await network.step(), step));
     learningRate.push(cosineDecay(resolved.learningRate, step, steps));
     gradientNorm.push(optimizer.step(network.gradients, learningRate[step]!));
+    keepScalePositive(weights.at(-1)!, resolved);
     onProgress?.(step + 1, steps);
 
     if ((step + 1) % evaluateEvery === 0 || step + 1 === steps) await validate(step + 1);
@@ -188,6 +189,14 @@ function meanMargins(differences: Float64Array, rows: Uint32Array, K: number): F
     for (let k = 0; k < K; k++) sum += differences[row * K + k]!;
     return sum / K;
   });
+}
+
+/**
+ * β stays above a thousandth of where it began. Where rewards go against the preferences the loss would turn it round, and
+ * then probabilities would say the opposite of scores, which β is no part of. The factor on a gate's output is: it may turn.
+ */
+function keepScalePositive(scale: Weights, { preset, initialScale }: ResolvedGatingOptions): void {
+  if (preset !== "reference") scale[0] = Math.max(scale[0]!, initialScale / 1000);
 }
 
 function requireFinite(loss: number, step: number): number {

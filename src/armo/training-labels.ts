@@ -20,16 +20,25 @@ export interface LabelPlan {
 /**
  * Gathers the objectives of several sets of ratings.
  *
- * Objectives of one name are one objective. Ratings are mapped to [0, 1] by the range that occurs, because the
- * regression has no intercept; the map is kept in the model, so that rewards can be read on the scale of the ratings.
+ * Objectives of one name are one objective. Ratings are mapped to [0, 1] by the range that occurs in the whole data,
+ * because the regression has no intercept; the map is kept in the model, so that rewards can be read on the scale of the
+ * ratings.
  *
  * @param options.names Objectives to fit. Default: all, and `length`.
- * @throws {InputError} `unknown-objective`.
+ * @throws {InputError} `unknown-objective`, `repeated-objective`.
  */
 export async function planLabels(
   sets: readonly EmbeddingSet[],
   { names }: { names?: readonly string[] } = {},
 ): Promise<LabelPlan> {
+  const repeated = names?.find((name, i) => names.indexOf(name) !== i);
+  if (repeated !== undefined) {
+    throw new InputError(
+      "repeated-objective",
+      `objectives: expected each name once, got ${repeated} twice`,
+      "name it once",
+    );
+  }
   const found = new Map<string, { source: string; minimum: number; maximum: number }>();
   for (const { name, source, minimum, maximum } of sets.flatMap((set) => set.manifest.objectives)) {
     const known = found.get(name);

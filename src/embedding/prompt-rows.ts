@@ -12,7 +12,7 @@ export interface PromptRows extends AsyncDisposable {
 }
 
 /** Above this, rows stay on disk and the operating system's page cache decides. */
-const MEMORY_BYTES = 1 << 30;
+const MEMORY_BYTES = 1 << 28;
 
 /**
  * The prompt embeddings of several sets of pairs, numbered through in the order of the sets.
@@ -52,24 +52,46 @@ async function loadRows(ranges: readonly TensorRange[]): Promise<PromptRows> {
 
 async function openRows(ranges: readonly TensorRange[]): Promise<PromptRows> {
   const width = ranges[0]!.shape[1]!;
-  const files: { handle: FileHandle; offset: number; first: number }[] = [];
+  const parts: { file: string; offset: number; first: number }[] = [];
   let rows = 0;
-  for (const range of ranges) {
-    files.push({ handle: await open(range.file, "r"), offset: range.offset, first: rows });
-    rows += range.shape[0]!;
+  for (const { file, offset, shape } of ranges) {
+    parts.push({ file, offset, first: rows });
+    rows += shape[0]!;
   }
-  const readRow = async (index: number, out: Float32Array, at: number): Promise<void> => {
-    const { handle, offset, first } = files.findLast((file) => file.first <= index)!;
+  const readRow = async (
+    handle: FileHandle,
+    position: number,
+    out: Float32Array,
+    at: number,
+  ): Promise<void> => {
     const bytes = new Uint8Array(out.buffer, out.byteOffset + at * width * 4, width * 4);
-    await handle.read(bytes, 0, bytes.length, offset + (index - first) * width * 4);
+    const { bytesRead } = await handle.read(bytes, 0, bytes.length, position);
+    if (bytesRead !== bytes.length)
+      throw new Error("prompt embeddings: a part became shorter while it was being read");
   };
   return {
     rows,
+    // Part by part, one open file at a time: a set may have more parts than a process may have files.
     async gather(indices, out) {
-      await Promise.all(Array.from(indices, (index, i) => readRow(index, out, i)));
+      const byPart = new Map<number, number[]>();
+      for (let i = 0; i < indices.length; i++) {
+        const part = parts.findLastIndex(({ first }) => first <= indices[i]!);
+        const places = byPart.get(part);
+        if (places) places.push(i);
+        else byPart.set(part, [i]);
+      }
+      for (const [part, places] of byPart) {
+        const { file, offset, first } = parts[part]!;
+        const handle = await open(file, "r");
+        try {
+          await Promise.all(
+            places.map((i) => readRow(handle, offset + (indices[i]! - first) * width * 4, out, i)),
+          );
+        } finally {
+          await handle.close();
+        }
+      }
     },
-    async [Symbol.asyncDispose]() {
-      await Promise.all(files.map(({ handle }) => handle.close()));
-    },
+    async [Symbol.asyncDispose]() {},
   };
 }

@@ -249,3 +249,27 @@ test("rewards that are not finite end training with a reason", async () => {
   const looking = trainGating({ ...data, chosen }, { ...small, split });
   await expect(looking).rejects.toMatchObject({ name: "InputError", code: "not-finite" });
 });
+
+test("rewards that go against the preferences neither turn β round nor count as right", async () => {
+  const against = {
+    ...data,
+    chosen: new Float32Array(data.chosen.length).fill(-1),
+    rejected: new Float32Array(data.rejected.length),
+  };
+  const split = {
+    train: Array.from({ length: 200 }, (_, i) => i),
+    validation: Array.from({ length: 56 }, (_, i) => 200 + i),
+  };
+  for (const preset of ["fitted", "paper"] as const) {
+    const { marginScale, history } = await trainGating(against, {
+      ...small,
+      preset,
+      split,
+      steps: 800,
+      learningRate: 0.01,
+      patience: Number.POSITIVE_INFINITY,
+    });
+    expect(marginScale).toBeGreaterThan(0);
+    expect(history.validationAccuracy).toBe(0);
+  }
+});
