@@ -1,3 +1,5 @@
+import { type CalibrationBin, calibrationBins } from "../armo/calibration.ts";
+import { createGateMeans, type GateMeans } from "../armo/gate-means.ts";
 import type { Message } from "../chat/messages.ts";
 import type { PreferencePair, RowError } from "../data/records.ts";
 import { InputError } from "../errors.ts";
@@ -7,6 +9,8 @@ import { type PairReport, reportPairs, type ScoredPair } from "./pairs.ts";
 export interface EvaluatePairsOptions {
   /** Leave out pairs whose prompt the model was trained on. Default false: they are counted. */
   readonly dropOverlaps?: boolean;
+  /** β of the model, for the calibration of σ(β · margin). Default null: no calibration. */
+  readonly marginScale?: number | null;
   readonly signal?: AbortSignal;
   /** Called with the number of pairs scored so far. */
   readonly onProgress?: (pairs: number) => void;
@@ -25,15 +29,21 @@ export interface PairEvaluation extends PairReport {
   /** Pairs whose prompt training saw: found, and left out of the accuracies. Null if the model does not say. */
   readonly overlaps: { readonly found: number; readonly dropped: number } | null;
   readonly rejected: readonly RejectedPair[];
+  /** Mean gating output by subset. */
+  readonly gating: GateMeans;
+  /** Of σ(β · margin); null without a margin scale. */
+  readonly calibration: readonly CalibrationBin[] | null;
 }
+
+type ResponseScore = Pick<Score, "score" | "rewards" | "adjustedRewards" | "gatingOutput" | "tokens">;
 
 /** One pair's scores, from text or from embeddings. */
 export interface PairScores {
   readonly id: string | number | null;
   readonly subset: string;
   readonly promptHash: string;
-  readonly chosen: Pick<Score, "score" | "rewards" | "adjustedRewards" | "tokens">;
-  readonly rejected: Pick<Score, "score" | "rewards" | "adjustedRewards" | "tokens">;
+  readonly chosen: ResponseScore;
+  readonly rejected: ResponseScore;
 }
 
 /** A pair that was left out before anything was computed for it. */
@@ -56,10 +66,11 @@ export type PairScorer = (
 export async function evaluatePairs(
   score: PairScorer,
   trainedOn: RewardModel["trainedOn"],
-  { dropOverlaps = false, signal, onProgress }: EvaluatePairsOptions = {},
+  { dropOverlaps = false, marginScale = null, signal, onProgress }: EvaluatePairsOptions = {},
 ): Promise<PairEvaluation> {
   const pairs: ScoredPair[] = [];
   const rejected: RejectedPair[] = [];
+  const gating = createGateMeans();
   const overlaps = { found: 0, dropped: 0 };
   let rows = 0;
   const skip = (promptHash: string) => dropOverlaps && (trainedOn?.(promptHash) ?? false);
@@ -70,7 +81,19 @@ export async function evaluatePairs(
     else {
       if (trainedOn?.(row.promptHash)) overlaps.found++;
       if ("skipped" in row) overlaps.dropped++;
-      else pairs.push(toScoredPair(row));
+      else if (!Number.isFinite(row.chosen.score - row.rejected.score)) {
+        const { id, subset } = row;
+        rejected.push({
+          id,
+          source: subset,
+          kind: "invalid",
+          reason: "the score is not a finite number: embed the pair again",
+        });
+      } else {
+        pairs.push(toScoredPair(row));
+        // Both responses answer one prompt, and share its gating output.
+        gating.add(row.subset, row.chosen.gatingOutput);
+      }
     }
     onProgress?.(rows);
   }
@@ -81,7 +104,14 @@ export async function evaluatePairs(
       "give pairs that fit the model and that it was not trained on",
     );
   }
-  return { ...reportPairs(pairs), overlaps: trainedOn ? overlaps : null, rejected };
+  const margins = pairs.map(({ margin }) => margin);
+  return {
+    ...reportPairs(pairs),
+    overlaps: trainedOn ? overlaps : null,
+    rejected,
+    gating: gating.means(),
+    calibration: marginScale === null ? null : calibrationBins(margins, marginScale),
+  };
 }
 
 /** Pairs per call of the model. */

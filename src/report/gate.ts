@@ -1,0 +1,52 @@
+import type { GateMeans } from "../armo/gate-means.ts";
+import { type Html, html } from "./html.ts";
+import { fixed, integer } from "./numbers.ts";
+import type { ReportData } from "./report-data.ts";
+import { section } from "./section.ts";
+
+/** How the gate mixes objectives, by subset, source or family: a heat map per set of pairs. */
+export function gateSection({ evaluations = [], training }: ReportData): Html | null {
+  const sets = [
+    ...evaluations.map(({ name, evaluation }) => ({ name, means: evaluation.gating ?? {} })),
+    { name: "validation pairs", means: training?.gating ?? {} },
+  ].filter(({ means }) => Object.keys(means).length > 0);
+  if (sets.length === 0) return null;
+  const targets = new Set(
+    training?.transform.filter(({ status }) => status === "target").map(({ name }) => name),
+  );
+  const shown = sets.some(({ means }) => objectivesOf(means).some((name) => targets.has(name)));
+  return section(
+    "gate",
+    "What the gate weighs",
+    "Mean gating output by kind of prompt: how much each objective counts there. Rows that look alike say that the gate hardly tells these prompts apart.",
+    html`<div class="maps">${sets.map(({ name, means }) => heatMap(name, means, targets))}</div>
+${shown && html`<p class="note">* Nothing of this reward is left after debiasing, so its weight counts for nothing.</p>`}`,
+  );
+}
+
+const objectivesOf = (means: GateMeans): string[] => [
+  ...new Set(Object.values(means).flatMap(({ gatingOutput }) => Object.keys(gatingOutput))),
+];
+
+function heatMap(name: string, means: GateMeans, targets: ReadonlySet<string>): Html {
+  const objectives = objectivesOf(means);
+  // By name, so that the maps of two sets can be laid side by side.
+  const groups = Object.entries(means).sort(([a], [b]) => (a < b ? -1 : 1));
+  const largest = Math.max(...groups.flatMap(([, { gatingOutput }]) => Object.values(gatingOutput)));
+  // Names stand upright where they would not fit side by side.
+  const upright = objectives.join("").length > 60;
+  const heads = objectives.map(
+    (objective) =>
+      html`<th class="${upright && "upright"}"><span>${objective}${targets.has(objective) && "*"}</span></th>`,
+  );
+  const rows = groups.map(([group, { n, gatingOutput }]) => {
+    const cells = objectives.map((objective) => {
+      const value = gatingOutput[objective];
+      const heat = largest > 0 ? Math.round((92 * Math.max(0, value ?? 0)) / largest) : 0;
+      return html`<td class="${heat > 55 && "hot"}" style="--heat:${heat}%">${fixed(value, 2)}</td>`;
+    });
+    return html`<tr><th>${group} <small>${integer(n)}</small></th>${cells}</tr>`;
+  });
+  return html`<div class="scroll"><table class="heat">
+<thead><tr><th>${name}</th>${heads}</tr></thead><tbody class="${upright && "narrow"}">${rows}</tbody></table></div>`;
+}

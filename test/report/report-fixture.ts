@@ -1,0 +1,149 @@
+import type { ComparedAnswers, NamedEvaluation, StoredTraining } from "../../src/report/report-data.ts";
+import type { Score } from "../../src/reward-model.ts";
+
+/** A small training report, made by hand. */
+export const training: StoredTraining = {
+  versions: { armorm: "0.1.0", node: "v20" },
+  sets: { ratings: [], pairs: [], reference: [], evaluation: [] },
+  options: { validationFraction: 0.2, testFraction: 0, dropOverlaps: false, seed: 3 },
+  rows: {
+    ratings: { used: 1234, test: 0, overlaps: 0, dropped: 0, remaining: 0 },
+    pairs: { used: 987, test: 0, overlaps: 2, dropped: 2, remaining: 0 },
+    reference: null,
+  },
+  objectives: ["tact", "length"].map((name, k) => ({
+    name,
+    alpha: 10 ** k,
+    trainRows: 100,
+    validationRows: 25,
+    validationError: 0.0625,
+    r2: 0.413 + 0.5 * k,
+    path: [
+      [1, 0.0625],
+      [10, 0.07],
+    ],
+  })),
+  dropped: [{ name: "wit", reason: "no-rows" }],
+  debias: ["length"],
+  transform: [
+    {
+      name: "tact",
+      status: "ok",
+      penalties: [0.4],
+      before: [0.51],
+      after: [0],
+      heldOutBefore: [0.473],
+      heldOutAfter: [-0.021],
+    },
+    {
+      name: "length",
+      status: "target",
+      penalties: [1],
+      before: [1],
+      after: [1],
+      heldOutBefore: [1],
+      heldOutAfter: [Number.NaN],
+    },
+  ],
+  accuracy: {
+    "trained gate": 0.7,
+    "uniform gate": 0.65,
+    "regression mean": 0.6,
+    "prefer the longer": 0.55,
+    "prefer the shorter": 0.44,
+  },
+  validationPairs: 200,
+  gating: {
+    "small talk": { n: 120, gatingOutput: { tact: 0.834, length: 0.166 } },
+    sums: { n: 80, gatingOutput: { tact: 0.217, length: 0.783 } },
+  },
+  calibration: [
+    { from: 0.5, to: 0.55, n: 150, predicted: 0.53, observed: 0.56 },
+    { from: 0.7, to: 0.75, n: 50, predicted: 0.72, observed: 0.6 },
+  ],
+  history: {
+    options: {
+      preset: "fitted",
+      steps: 3,
+      batchSize: 8,
+      hiddenDim: 4,
+      hiddenLayers: 3,
+      temperature: 10,
+      initialScale: 1,
+      learningRate: 0.001,
+      weightDecay: 0,
+      dropout: 0,
+      evaluateEvery: 1,
+      patience: 10,
+      seed: 3,
+      dtype: "f32",
+    },
+    trainRows: 787,
+    validationRows: 200,
+    loss: [0.7, 0.65, 0.62],
+    gradientNorm: [1, 1, 1],
+    learningRate: [0.001, 0.001, 0.001],
+    evaluations: [
+      { step: 0, loss: 0.69, accuracy: 0.5 },
+      { step: 2, loss: 0.64, accuracy: 0.7 },
+    ],
+    bestStep: 2,
+    validationLoss: 0.64,
+    validationAccuracy: 0.7,
+  },
+  secondsPerStage: { regression: 1, debiasing: 2, gating: 3 },
+};
+
+export const evaluation: NamedEvaluation = {
+  name: "bench",
+  evaluation: {
+    benchmark: "pairs",
+    sections: {},
+    score: 0.618,
+    interval: [0.571, 0.664],
+    scoreWithPriorSets: null,
+    n: 416,
+    ties: 1,
+    subsets: {
+      hard: { n: 134, accuracy: 0.523, interval: [0.439, 0.606] },
+      easy: { n: 282, accuracy: 0.663, interval: [0.606, 0.716] },
+    },
+    baselines: { "prefer the longer": { n: 416, accuracy: 0.279, interval: [0.238, 0.324] } },
+    overlaps: { found: 7, dropped: 0 },
+    rejected: [],
+    gating: { hard: { n: 134, gatingOutput: { tact: 0.451, length: 0.549 } } },
+    calibration: [{ from: 0.6, to: 0.65, n: 416, predicted: 0.629, observed: 0.618 }],
+  },
+};
+
+const score = (index: number, value: number): Score => ({
+  index,
+  score: value,
+  rewards: { tact: value, length: 0 },
+  adjustedRewards: { tact: value, length: 0 },
+  gatingOutput: { tact: 1, length: 0 },
+  coefficients: { tact: 1, length: 0 },
+  contributions: { tact: value, length: 0 },
+  shares: { tact: 1, length: 0 },
+  ratings: {},
+  tokens: 12,
+  dtype: "f32",
+  model: "model",
+});
+
+export const comparison: ComparedAnswers = {
+  id: "greeting",
+  prompt: "Say <b>hello</b>.",
+  texts: ['Hello!<script>alert("x")</script>', "& no'thing"],
+  responses: [score(0, 0.4321), score(1, 0.1234)],
+  ranking: [0, 1],
+  pairs: [
+    {
+      better: 0,
+      worse: 1,
+      margin: 0.3087,
+      probability: 0.6543,
+      contributions: { tact: 0.3587, length: -0.05 },
+    },
+  ],
+};

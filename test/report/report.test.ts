@@ -1,0 +1,162 @@
+import { expect, test } from "vitest";
+import { html } from "../../src/report/html.ts";
+import { renderReport } from "../../src/report/report.ts";
+import { comparison, evaluation, training } from "./report-fixture.ts";
+
+const sectionsOf = (page: string) => [...page.matchAll(/<section id="(\w+)">/g)].map((match) => match[1]);
+/** The words of a page, as a reader sees them. */
+const wordsOf = (page: string) =>
+  page
+    .replace(/<style>.*?<\/style>/s, "")
+    .replace(/<[^>]*>/g, " ")
+    .replace(/\s+/g, " ");
+
+test("everything put into markup is escaped, except markup", () => {
+  const name = `<i title="a">'&`;
+  expect(html`<b title="${name}">${[name, null, false, 0, html`<br>`]}</b>`.text).toBe(
+    `<b title="&lt;i title=&quot;a&quot;&gt;&#39;&amp;">&lt;i title=&quot;a&quot;&gt;&#39;&amp;0<br></b>`,
+  );
+});
+
+test("message texts and names cannot add markup to the page", () => {
+  const evil = `"><script>alert(1)</script><img src=x onerror=alert(2)>`;
+  const page = renderReport({
+    title: evil,
+    training: {
+      ...training,
+      objectives: training.objectives.map((fit) => ({ ...fit, name: evil })),
+      transform: training.transform.map((row) => ({ ...row, name: evil })),
+      dropped: [{ name: evil, reason: evil }],
+      debias: [evil],
+      options: { [evil]: evil },
+      gating: { [evil]: { n: 1, gatingOutput: { [evil]: 1 } } },
+    },
+    evaluations: [
+      {
+        name: evil,
+        evaluation: {
+          ...evaluation.evaluation,
+          subsets: { [evil]: evaluation.evaluation.subsets.hard!, easy: evaluation.evaluation.subsets.easy! },
+          baselines: { [evil]: evaluation.evaluation.baselines["prefer the longer"]! },
+        },
+      },
+    ],
+    comparisons: [
+      {
+        ...comparison,
+        prompt: [{ content: evil }],
+        texts: [evil, evil],
+        pairs: [{ ...comparison.pairs[0]!, contributions: { [evil]: 1 } }],
+      },
+    ],
+  });
+  expect(page).not.toMatch(/<script|<img/i);
+  expect(page).toContain("&lt;script&gt;alert(1)&lt;/script&gt;");
+  const tags = new Set([...page.matchAll(/<([a-z][\w]*)/gi)].map((match) => match[1]));
+  const plain = renderReport({ title: "m", training, evaluations: [evaluation], comparisons: [comparison] });
+  for (const tag of tags) expect(plain).toContain(`<${tag}`);
+});
+
+test("the page loads nothing", () => {
+  const page = renderReport({ title: "m", training, evaluations: [evaluation], comparisons: [comparison] });
+  expect(page).not.toMatch(/https?:|url\(|@import|<link|<script|\ssrc=|\shref=/);
+});
+
+test("sections whose data are missing are left out", () => {
+  const all = [
+    "accuracy",
+    "objectives",
+    "length",
+    "gate",
+    "calibration",
+    "comparisons",
+    "course",
+    "settings",
+  ];
+  const page = renderReport({ title: "m", training, evaluations: [evaluation], comparisons: [comparison] });
+  expect(sectionsOf(page)).toEqual(all);
+  expect(sectionsOf(renderReport({ title: "m" }))).toEqual([]);
+  expect(sectionsOf(renderReport({ title: "m", evaluations: [evaluation] }))).toEqual([
+    "accuracy",
+    "gate",
+    "calibration",
+  ]);
+  expect(sectionsOf(renderReport({ title: "m", comparisons: [comparison] }))).toEqual(["comparisons"]);
+
+  const { gating: _, calibration: __, ...earlier } = training;
+  const withoutGate = all.filter((id) => !["gate", "calibration", "comparisons"].includes(id));
+  expect(sectionsOf(renderReport({ title: "m", training: earlier }))).toEqual(withoutGate);
+  const scaleless = renderReport({ title: "m", training: { ...training, calibration: null } });
+  expect(sectionsOf(scaleless)).not.toContain("calibration");
+  expect(scaleless).not.toContain("calibration error");
+  const untouched = renderReport({ title: "m", training: { ...training, debias: [] } });
+  expect(sectionsOf(untouched)).not.toContain("length");
+});
+
+test("numbers on the page are those of the data", () => {
+  const words = wordsOf(
+    renderReport({ title: "m", training, evaluations: [evaluation], comparisons: [comparison] }),
+  );
+  for (const text of [
+    "bench 416 accuracy",
+    "this model 61.8 % 57.1 … 66.4 %",
+    "prefer the longer 27.9 % 23.8 … 32.4 %",
+    "easy 282 66.3 % 60.6 … 71.6 %",
+    "7 of these pairs have a prompt that training saw",
+    "Ties: 1.",
+    // Training stores no intervals: Wilson's for 140 of 200.
+    "this model 70.0 % 63.3 … 75.9 %",
+    "tact 100 + 25 0.41",
+    "length 100 + 25 0.91",
+    "0.0625 1 α 1: 0.0625",
+    "Not fitted: wit (no-rows)",
+    "0.47 → −0.02",
+    "small talk 120 0.83 0.17",
+    "sums 80 0.22 0.78",
+    "hard 134 0.45 0.55",
+    "50 % to 55 %: 150 pairs, predicted 53.0 %, right 56.0 %",
+    // (150 · 0.03 + 50 · 0.12) / 200
+    "validation pairs: mean distance 5.3 % over 200 pairs",
+    "bench: mean distance 1.1 % over 416 pairs",
+    "The weights after step 2 were kept",
+    "step 2: 0.7000",
+    "A 0.4321",
+    "A beats B by 0.3087, with a probability of 65.4 %",
+    "tact +0.3587",
+    "length −0.0500",
+    "1,234 used, 0 kept for testing",
+  ]) {
+    expect(words).toContain(text);
+  }
+});
+
+test("figures that JSON turned into null are dashes, not numbers", () => {
+  const stored = JSON.parse(
+    JSON.stringify({
+      ...training,
+      validationPairs: 0,
+      accuracy: { ...training.accuracy, "trained gate": Number.NaN },
+      objectives: training.objectives.map((fit) => ({ ...fit, r2: Number.NaN, validationError: Number.NaN })),
+      gating: {},
+      calibration: [],
+      history: { ...training.history, evaluations: [], validationLoss: null, validationAccuracy: null },
+    }),
+  );
+  const page = renderReport({ title: "m", training: stored });
+  expect(page).not.toMatch(/NaN|undefined|null|Infinity/);
+  expect(sectionsOf(page)).toEqual(["objectives", "length", "course", "settings"]);
+});
+
+test("many objectives and long runs stay readable: the smallest contributions and the steps are put together", () => {
+  const contributions = Object.fromEntries(Array.from({ length: 19 }, (_, k) => [`o${k}`, 1 / (k + 1)]));
+  const words = wordsOf(
+    renderReport({
+      title: "m",
+      training: { ...training, history: { ...training.history, loss: Array(10_000).fill(0.6) } },
+      comparisons: [{ ...comparison, pairs: [{ ...comparison.pairs[0]!, contributions }] }],
+    }),
+  );
+  const others = Array.from({ length: 11 }, (_, i) => 1 / (i + 9)).reduce((sum, value) => sum + value, 0);
+  expect(words).toContain(`11 others +${others.toFixed(4)}`);
+  expect(words).toContain("batches, averaged over 50 steps");
+});
