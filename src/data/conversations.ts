@@ -34,8 +34,25 @@ export function readComparisons(
   source: DataSource,
   name?: string,
 ): AsyncGenerator<ComparisonRow | RowError, void, undefined> {
+  return readAnswers(source, name, 2);
+}
+
+/**
+ * Streams prompts with the responses to choose from, one or more; otherwise {@link readComparisons}.
+ *
+ * @param name What to call the source in messages.
+ * @throws {InputError} those of `readRows`.
+ */
+export function readCandidates(
+  source: DataSource,
+  name?: string,
+): AsyncGenerator<ComparisonRow | RowError, void, undefined> {
+  return readAnswers(source, name, 1);
+}
+
+function readAnswers(source: DataSource, name: string | undefined, fewest: number) {
   const parse = (value: unknown, { line }: { line: number }): ComparisonRow => {
-    return { kind: "comparison", id: rowId(value), line, ...parseComparison(value) };
+    return { kind: "comparison", id: rowId(value), line, ...parseAnswers(value, fewest) };
   };
   return readRecords(source, parse, name === undefined ? {} : { name });
 }
@@ -60,7 +77,7 @@ function parseConversation(value: unknown): Message[] {
   return [...prompt, { role: "assistant", content: fields.response }];
 }
 
-function parseComparison(value: unknown): { prompt: Message[]; responses: string[] } {
+function parseAnswers(value: unknown, fewest: number): { prompt: Message[]; responses: string[] } {
   const fields = fieldsOf(value, "prompt and responses");
   const prompt = promptFrom(
     fields.prompt ?? fields.messages,
@@ -70,13 +87,13 @@ function parseComparison(value: unknown): { prompt: Message[]; responses: string
   if (!Array.isArray(responses)) {
     throw badRow(
       `responses: expected an array of texts, got ${describe(responses)}`,
-      "give at least two responses",
+      "give the responses as texts",
     );
   }
-  if (responses.length < 2) {
+  if (responses.length < fewest) {
     throw badRow(
-      `responses: expected at least two, got ${responses.length}`,
-      "add a response, or score it alone",
+      `responses: expected at least ${fewest === 1 ? "one" : "two"}, got ${responses.length}`,
+      fewest === 1 ? "add a response, or leave the row out" : "add a response, or rank or score it alone",
     );
   }
   for (const [index, response] of responses.entries()) {

@@ -130,8 +130,8 @@ function ratingFrom(value: unknown, name: string): number {
       "write ratings as JSON numbers",
     );
   }
-  // JSON text like 1e999 parses to infinity.
-  if (!Number.isFinite(value)) {
+  // JSON text like 1e999 parses to infinity, and labels are stored in f32.
+  if (!Number.isFinite(Math.fround(value))) {
     throw badRow(
       `rating "${name}": expected a finite number, got ${value}`,
       "write null for a missing rating",

@@ -41,7 +41,7 @@ export interface ComparisonRow {
   readonly id: string | number | null;
   readonly line: number;
   readonly prompt: readonly Message[];
-  /** At least two. */
+  /** At least two to compare, at least one to rank. */
   readonly responses: readonly string[];
 }
 

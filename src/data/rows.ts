@@ -60,13 +60,7 @@ export async function* readRecords<T>(
       try {
         record = parse(row.value, row);
       } catch (error) {
-        record = {
-          kind: "error",
-          file: row.file,
-          line: row.line,
-          id: rowId(row.value),
-          error: oneLine(error),
-        };
+        record = rejectRow(row, error);
       }
     }
     if (record !== null && isRowError(record)) {
@@ -84,6 +78,15 @@ export async function* readRecords<T>(
   }
 }
 
+/**
+ * A row that cannot be used, with the reason.
+ *
+ * @throws `error` itself, if it is a fault rather than an `InputError`.
+ */
+export function rejectRow({ file, line, value }: Row, error: unknown): RowError {
+  return { kind: "error", file, line, id: rowId(value), error: oneLine(error) };
+}
+
 /** A row's `id`, or its `ids`; objects as JSON text, anything else as null. */
 export function rowId(value: unknown): string | number | null {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
@@ -99,7 +102,8 @@ function isRowError(record: unknown): record is RowError {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-function parseRow({ line, bytes, problem }: RawRow, file: string): Row | RowError {
+/** Parses one row that `splitRows` cut. */
+export function parseRow({ line, bytes, problem }: RawRow, file: string): Row | RowError {
   const bad = (error: string): RowError => ({ kind: "error", file, line, id: null, error });
   if (problem) return bad(problem);
   let text: string;

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
-import { readComparisons, readConversations } from "../../src/data/conversations.ts";
+import { readCandidates, readComparisons, readConversations } from "../../src/data/conversations.ts";
 import { collect, fileWith, onlyError } from "./data-file.ts";
 
 const messages = [
@@ -74,4 +74,16 @@ describe("readComparisons", () => {
     expect(await error({ responses: ["a", "b"] })).toMatch(/expected text or messages, got nothing/);
     expect(await error({ prompt: messages, responses: ["a", "b"] })).toMatch(/role "assistant" last/);
   });
+});
+
+test("readCandidates takes one response, but not none", async () => {
+  const rows = [
+    { id: 1, prompt: "Hi", responses: ["a"] },
+    { id: 2, prompt: "Hi", responses: [] },
+  ];
+  const [one, none] = await collect(
+    readCandidates(stream(rows.map((row) => JSON.stringify(row)).join("\n"))),
+  );
+  expect(one).toMatchObject({ kind: "comparison", id: 1, responses: ["a"] });
+  expect(none).toMatchObject({ kind: "error", id: 2, error: expect.stringMatching(/at least one, got 0/) });
 });
