@@ -1,0 +1,38 @@
+import { type Backbone, type BackboneOptions, openBackbone } from "../backbone/backbone.ts";
+import { type Chat, type ChatOptions, openChat } from "../chat/chat.ts";
+import { resolveLocation } from "../checkpoint/location.ts";
+import type { ChatSettings } from "./manifest.ts";
+
+/** What `embed` works with: a backbone, its chat, and what manifests record of the chat. */
+export interface Embedder extends AsyncDisposable {
+  readonly backbone: Backbone;
+  readonly chat: Chat;
+  readonly chatSettings: ChatSettings;
+}
+
+/**
+ * Opens a checkpoint for embedding: backbone, tokenizer and chat template.
+ *
+ * @param location A checkpoint directory, or `tiny`, the backbone that comes with the package.
+ * @throws {InputError} What `openChat` and `openBackbone` refuse.
+ * @example
+ * await using embedder = await openEmbedder("tiny");
+ * const { backbone, chat, chatSettings } = embedder;
+ * await embed(backbone, chat, { chatSettings, location: "tiny", kind: "ratings", data: [data], out: "ratings" });
+ */
+export async function openEmbedder(
+  location: string,
+  options: ChatOptions & BackboneOptions = {},
+): Promise<Embedder> {
+  const directory = resolveLocation(location);
+  const chat = await openChat(directory, options);
+  const backbone = await openBackbone(directory, options);
+  const chatSettings: ChatSettings = {
+    fingerprint: chat.fingerprint,
+    bos: chat.bos,
+    specialTokens: options.specialTokens ?? "text",
+    chatTemplate: options.chatTemplate ?? null,
+    gatingPattern: options.gatingPattern ?? null,
+  };
+  return { backbone, chat, chatSettings, [Symbol.asyncDispose]: () => backbone.close() };
+}
