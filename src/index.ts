@@ -10,7 +10,14 @@ export {
   type RewardTransformOptions,
 } from "./armo/reward-transform.ts";
 export { fitRidge, type RidgeFit, type RidgeOptions } from "./armo/ridge.ts";
-export { compareScores, runGate, type ScoreParts, scoreEmbedding, toScore } from "./armo/score.ts";
+export {
+  compareScores,
+  rankScores,
+  runGate,
+  type ScoreParts,
+  scoreEmbedding,
+  toScore,
+} from "./armo/score.ts";
 export { spearman } from "./armo/spearman.ts";
 export { type TrainOptions, type TrainResult, trainArmo } from "./armo/train.ts";
 export { type TrainModelOptions, trainModel } from "./armo/train-model.ts";
@@ -35,9 +42,13 @@ export { promptHash } from "./data/prompt-hash.ts";
 export { readRatings } from "./data/ratings.ts";
 export type { PreferencePair, RatedConversation, RowError } from "./data/records.ts";
 export { type EmbedOptions, embed } from "./embedding/embed.ts";
+export { type Embedder, openEmbedder } from "./embedding/embedder.ts";
 export { EmbeddingSet, openEmbeddingSet } from "./embedding/embedding-set.ts";
 export type { EmbeddingManifest } from "./embedding/manifest.ts";
 export { InputError } from "./errors.ts";
 export { evaluatePairs, type PairEvaluation, scorePairs } from "./evaluation/evaluate-pairs.ts";
 export { type PairReport, reportPairs, type ScoredPair } from "./evaluation/pairs.ts";
+export { renderReport } from "./report/report.ts";
+
+export type { ReportData } from "./report/report-data.ts";
 export type { ComparedPair, Comparison, RewardModel, Score, ScoreOptions } from "./reward-model.ts";

@@ -22,6 +22,8 @@ export interface Score {
   /** A real number, not a probability. Scores of responses to one prompt can be compared. */
   readonly score: number;
   readonly rewards: ByObjective;
+  /** Rewards on the scale on which people rated, of those objectives that say which. */
+  readonly ratings: ByObjective;
   readonly adjustedRewards: ByObjective;
   readonly gatingOutput: ByObjective;
   readonly coefficients: ByObjective;

@@ -8,6 +8,7 @@ const src = join(import.meta.dirname, "../src");
 const ORDER = [
   "errors.ts",
   "random.ts",
+  "version.ts",
   "chat",
   "checkpoint",
   "engine",
@@ -17,6 +18,7 @@ const ORDER = [
   "reward-model.ts",
   "armo",
   "evaluation",
+  "report",
   "index.ts",
   "cli",
 ];

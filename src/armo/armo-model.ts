@@ -7,6 +7,7 @@ import { resolveLocation } from "../checkpoint/location.ts";
 import { InputError } from "../errors.ts";
 import type { Comparison, RewardModel, Score, ScoreOptions } from "../reward-model.ts";
 import type { Objective } from "./heads.ts";
+import { openIsolatedModel } from "./isolated-model.ts";
 import { type ModelDirectory, openModelDirectory } from "./model-directory.ts";
 import { compareScores, runGate, scoreEmbedding, toScore } from "./score.ts";
 
@@ -17,6 +18,8 @@ export interface RewardModelOptions extends ChatOptions {
   readonly threads?: number;
   /** Token ids whose last occurrence begins at the gating token, for `scoreTokens`. Default: as the chat template ends a prompt. */
   readonly gatingTokenPattern?: readonly number[];
+  /** Keep the model in a child process: scoring then leaves this process's event loop free. Default false. */
+  readonly isolate?: boolean;
 }
 
 /** An ArmoRM, opened: a backbone and the heads on it. */
@@ -42,6 +45,8 @@ export async function openRewardModel(
   location: string,
   options: RewardModelOptions = {},
 ): Promise<ArmoModel> {
+  const { isolate = false, ...own } = options;
+  if (isolate) return openIsolatedModel(location, own);
   const directory = await openModelDirectory(location);
   const where = resolveLocation(options.backbone ?? directory.backbone.location);
   const { dtype, threads } = options;
@@ -55,33 +60,39 @@ export async function openRewardModel(
     await backbone.close();
     throw error;
   }
-  return armoModel(directory, backbone, where, options);
+  return armoModel(directory, backbone, options);
 }
 
-function armoModel(
-  { heads, location, chat: settings, trainedOn }: ModelDirectory,
-  backbone: Backbone,
-  where: string,
-  options: RewardModelOptions,
-): ArmoModel {
+/**
+ * Opens the tokenizer and chat template that a model scores with. The backbone itself does not run.
+ *
+ * @throws {InputError} `wrong-backbone` if they are others than the model was trained with and the options do not ask
+ *   for others; those of `openChat`.
+ */
+export async function openModelChat(
+  { location, backbone, chat: settings }: ModelDirectory,
+  options: ChatOptions & Pick<RewardModelOptions, "backbone"> = {},
+): Promise<Chat> {
+  const where = resolveLocation(options.backbone ?? backbone.location);
+  const opened = await openChat(where, { ...storedOptions(settings), ...options });
+  const overridden = options.chatTemplate ?? options.bos ?? options.gatingPattern ?? options.specialTokens;
+  if (settings && overridden === undefined && opened.fingerprint !== settings.fingerprint) {
+    throw new InputError(
+      "wrong-backbone",
+      `${where}: expected the tokenizer and template that ${location} was trained with, got others`,
+      "give the directory of the model's own backbone with --backbone",
+    );
+  }
+  return opened;
+}
+
+function armoModel(directory: ModelDirectory, backbone: Backbone, options: RewardModelOptions): ArmoModel {
+  const { heads, location, trainedOn } = directory;
   const { objectives, gate, marginScale } = heads;
   const H = heads.hiddenSize;
   // A checkpoint may come without a tokenizer and still score token ids.
   let opening: Promise<Chat> | undefined;
-  const chat = () => (opening ??= openModelChat());
-
-  const openModelChat = async (): Promise<Chat> => {
-    const opened = await openChat(where, { ...storedOptions(settings), ...options });
-    const overridden = options.chatTemplate ?? options.bos ?? options.gatingPattern ?? options.specialTokens;
-    if (settings && overridden === undefined && opened.fingerprint !== settings.fingerprint) {
-      throw new InputError(
-        "wrong-backbone",
-        `${where}: expected the tokenizer and template that ${location} was trained with, got others`,
-        "give the directory of the model's own backbone with --backbone",
-      );
-    }
-    return opened;
-  };
+  const chat = () => (opening ??= openModelChat(directory, options));
 
   const scoreRequests = async (
     requests: readonly (HiddenStatesRequest & { gatingPosition: number })[],
@@ -102,12 +113,13 @@ function armoModel(
   const score = async (conversations: readonly (readonly Message[])[], scoreOptions: ScoreOptions = {}) => {
     const opened = await chat();
     const encoded = conversations.map((conversation, index) => {
-      const messages = validateConversation(conversation, `score: conversation ${index}`);
+      const what = conversations.length === 1 ? "score" : `score: conversation ${index}`;
+      const messages = validateConversation(conversation, what);
       const result = encodeWithin(opened, messages, backbone.maxTokens, "reject");
       if ("encoded" in result) return result.encoded;
       throw new InputError(
         "too-long",
-        `score: conversation ${index}: ${result.rejected}`,
+        `${what}: ${result.rejected}`,
         "shorten the conversation, or use a backbone with a longer context",
       );
     });

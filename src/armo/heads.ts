@@ -114,6 +114,9 @@ export function headsFromTensors(
 ): Heads {
   const { objectives, hiddenSize, temperature } = about;
   const K = objectives.length;
+  const names = objectives.map(({ name }) => name);
+  const repeated = names.find((name, k) => names.indexOf(name) !== k);
+  if (repeated !== undefined) throw badHeads(where, "each objective name once", `${repeated} twice`);
   const take = (name: string, ...shape: number[]): Float32Array => {
     const tensor = tensors.get(name);
     if (!tensor) throw badHeads(where, `a tensor ${name} [${shape.join(", ")}]`, "none");

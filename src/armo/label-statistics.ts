@@ -253,6 +253,6 @@ function requireFinite(values: ArrayLike<number>, what: string, row: number): vo
   throw new InputError(
     "not-finite",
     `fitRidge: expected finite ${what}, got NaN or Infinity in row ${row}`,
-    "leave the row out, or embed it again with --dtype f32; a missing label is NaN",
+    "leave the row out, or embed it again; a missing label is NaN",
   );
 }

@@ -1,16 +1,25 @@
+import { basename } from "node:path";
 import type { TrainedModel } from "./model-directory.ts";
+import type { SetReference, TrainingReport } from "./training-report.ts";
 
-/** A model card: what the model is, what it was trained on, how well it does, whose licence it is under. */
-export function modelCard({ heads, backbone, report, trainingKeys }: TrainedModel): string {
+/**
+ * A model card: what the model is, what it was trained on, how well it does, its limits, whose licence it is under.
+ *
+ * @param licence What the backbone's own card says, or null.
+ */
+export function modelCard(
+  { heads, backbone, report, trainingKeys }: TrainedModel,
+  licence: string | null,
+): string {
   const K = heads.objectives.length;
   const share = (value: number) => (Number.isNaN(value) ? "–" : `${(100 * value).toFixed(1)} %`);
   const number = (value: number | undefined, digits: number) =>
     value === undefined || Number.isNaN(value) ? "–" : value.toFixed(digits);
   const objectives = heads.objectives.map(({ name, source, scale }, k) => {
     const { trainRows, validationError, r2 } = report.objectives[k]!;
-    const { before, heldOutAfter, status } = report.transform[k]!;
+    const { heldOutBefore, heldOutAfter, status } = report.transform[k]!;
     const rating = scale ? `reward · ${+scale.multiply.toFixed(4)} + ${+scale.add.toFixed(4)}` : "–";
-    const rho = status === "target" ? "–" : `${number(before[0], 2)} → ${number(heldOutAfter[0], 2)}`;
+    const rho = status === "target" ? "–" : `${number(heldOutBefore[0], 2)} → ${number(heldOutAfter[0], 2)}`;
     return `| ${name} | ${source ?? "–"} | ${trainRows} | ${number(validationError, 4)} | ${number(r2, 2)} | ${rho} | ${rating} |`;
   });
   const accuracies = Object.entries(report.accuracy).map(
@@ -25,20 +34,41 @@ tags: [reward-model, armorm]
 
 Scores a conversation as Σ coefficient · reward over ${K} objectives; the coefficients depend on the prompt alone.
 Method: arXiv:2406.12845. These are heads; the backbone is \`${backbone.location}\`
-(fingerprint \`${backbone.fingerprint?.slice(0, 16) ?? "unknown"}\`), **and its licence holds for what is made from it**.
+(fingerprint \`${backbone.fingerprint?.slice(0, 16) ?? "unknown"}\`). Its licence, ${licence ?? "which its directory does not name"}, holds for what
+is made from it.
 
-| objective | source | ratings | error | R² | correlation with length, raw → debiased, held out | rating |
+| objective | source | ratings | error | R² | ρ with ${report.debias[0] ?? "–"}, held out | rating |
 |---|---|---|---|---|---|---|
 ${objectives.join("\n")}
 
-Error: mean squared error on validation prompts, on the scale of rewards. Debiased against: ${debiased}.
+Error: mean squared error on validation prompts, on the scale of rewards. ρ: Spearman's correlation over responses to validation
+prompts, raw → debiased. Debiased against: ${debiased}.
 ${report.dropped.map(({ name, reason }) => `\nNot fitted: ${name} (${reason}).`).join("")}
 
 | on ${report.validationPairs} validation pairs, the preferred response wins by | accuracy |
 |---|---|
 ${accuracies.join("\n")}
 
+## Data
+
+${dataLines(report)}
 Trained on ${report.rows.ratings.used} ratings and ${report.rows.pairs.used} pairs with ${trainingKeys.length} prompts, whose
-hashes are in \`training-prompts.safetensors\`. A score is a real number; compare scores of responses to one prompt only.
+hashes are in \`training-prompts.safetensors\`.
+
+## Limits
+
+- A score is a real number, not a probability; compare scores of responses to one prompt only.
+- The validation prompts chose the penalties and stopped the gate, so the figures above flatter a little; measure on other prompts
+  (\`armorm evaluate pairs --drop-overlaps\`).
+- An objective with a small R² says little about single responses, and debiasing makes it no better.
+- Rewards are predictions of what the raters of these data would have said, of conversations like theirs.
 `;
+}
+
+function dataLines({ sets }: TrainingReport): string {
+  const line = (what: string, { directory, rows, run }: SetReference) =>
+    `- ${what}: \`${basename(directory)}\`, ${rows} rows (run \`${run.slice(0, 12)}\`)\n`;
+  return Object.entries(sets)
+    .flatMap(([what, list]) => list.map((set) => line(what, set)))
+    .join("");
 }

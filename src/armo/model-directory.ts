@@ -1,14 +1,16 @@
 // A model directory in Hugging Face layout: config.json, model.safetensors with the heads, and what training saw.
 
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { openCheckpoint } from "../checkpoint/checkpoint.ts";
 import type { Tensor } from "../checkpoint/dtypes.ts";
-import { EMBEDDED_BACKBONE } from "../checkpoint/location.ts";
+import { checkpointLicence } from "../checkpoint/licence.ts";
+import { EMBEDDED_BACKBONE, resolveLocation } from "../checkpoint/location.ts";
 import { readSafetensors, readTensor } from "../checkpoint/safetensors.ts";
 import { writeSafetensors } from "../checkpoint/safetensors-writer.ts";
 import type { ChatSettings } from "../embedding/manifest.ts";
+import { makeOutputDirectory } from "../embedding/output-directory.ts";
 import { InputError } from "../errors.ts";
 import type { RewardModel } from "../reward-model.ts";
 import {
@@ -58,6 +60,8 @@ const WEIGHTS = "model.safetensors";
 const PROMPTS = "training-prompts.safetensors";
 const REPORT = "training.json";
 const CARD = "README.md";
+/** What this code writes beside the configuration. */
+const OWN_FILES = [WEIGHTS, PROMPTS, REPORT, CARD, "report.html"];
 const MODEL_TYPE = "armorm";
 const PUBLISHED_CLASS = "LlamaForRewardModelWithGating";
 
@@ -86,10 +90,14 @@ export async function openModelDirectory(directory: string): Promise<ModelDirect
 
 /** Refuses a directory that holds something other than an armorm model to be replaced. */
 export async function requireWritable(directory: string, overwrite: boolean): Promise<void> {
-  await mkdir(directory, { recursive: true });
-  const [entry] = (await readdir(directory)).filter((name) => !name.endsWith(".tmp"));
+  await makeOutputDirectory(directory);
+  const entries = (await readdir(directory)).filter((name) => !name.endsWith(".tmp"));
+  const [entry] = entries;
   if (entry === undefined) return;
-  const own = existsSync(join(directory, CONFIG)) && (await readConfig(directory)).model_type === MODEL_TYPE;
+  // A run that was killed while it wrote leaves our files without a configuration.
+  const own = existsSync(join(directory, CONFIG))
+    ? (await readConfig(directory)).model_type === MODEL_TYPE
+    : entries.every((name) => OWN_FILES.includes(name));
   if (own && overwrite) return;
   throw new InputError(
     "output-not-empty",
@@ -122,7 +130,8 @@ export async function writeModelDirectory(directory: string, model: TrainedModel
   const keys: Tensor = { dtype: "U64", shape: [trainingKeys.length], data: trainingKeys };
   await writeSafetensors(join(directory, PROMPTS), new Map([["prompt_keys", keys]]));
   await writeText(directory, REPORT, JSON.stringify(report, null, 1));
-  await writeText(directory, CARD, await modelCard({ ...model, backbone: { ...backbone, location } }));
+  const licence = await checkpointLicence(resolveLocation(location));
+  await writeText(directory, CARD, modelCard({ ...model, backbone: { ...backbone, location } }, licence));
   await writeText(directory, CONFIG, JSON.stringify(config, null, 2));
 }
 
@@ -173,16 +182,27 @@ async function openOwn(directory: string, config: Config): Promise<ModelDirector
     { objectives, hiddenSize: Number(config.hidden_size), temperature: Number(config.gating_temperature) },
     directory,
   );
+  const { count, trainedOn } = await readTrainingPrompts(directory);
+  return { location: directory, heads, backbone, chat, trainingPrompts: count, trainedOn };
+}
+
+/** The prompts that training saw, of a model that armorm has written. */
+export async function readTrainingPrompts(
+  directory: string,
+): Promise<{ readonly count: number; readonly trainedOn: (promptHash: string) => boolean }> {
   const prompts = await readSafetensors(join(directory, PROMPTS));
-  const keys = new Set(prompts.get("prompt_keys")?.data as BigUint64Array);
-  return {
-    location: directory,
-    heads,
-    backbone,
-    chat,
-    trainingPrompts: keys.size,
-    trainedOn: (promptHash) => keys.has(promptKey(promptHash)),
+  const keys = prompts.get("prompt_keys")?.data as BigUint64Array; // sorted
+  const trainedOn = (promptHash: string): boolean => {
+    const key = promptKey(promptHash);
+    let [from, to] = [0, keys.length];
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      if (keys[middle]! < key) from = middle + 1;
+      else to = middle;
+    }
+    return keys[from] === key;
   };
+  return { count: keys.length, trainedOn };
 }
 
 // The published class keeps the backbone, the heads and their sizes in one checkpoint. Defaults are that class's.

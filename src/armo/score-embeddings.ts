@@ -1,4 +1,5 @@
 import type { EmbeddingSet } from "../embedding/embedding-set.ts";
+import type { Rejection } from "../embedding/manifest.ts";
 import { InputError } from "../errors.ts";
 import type { Score } from "../reward-model.ts";
 import type { ModelDirectory } from "./model-directory.ts";
@@ -14,10 +15,10 @@ export interface ScoredEmbeddedPair {
 }
 
 /**
- * Scores embedded pairs, the first `limit`, without a backbone. Of a score's `tokens` only the difference between the
+ * Scores embedded pairs, the first `limit`, without a backbone; pairs that could not be embedded follow as rejections. Of a score's `tokens` only the difference between the
  * two responses means something: embeddings know the responses' tokens, not the prompt's.
  *
- * @throws {InputError} If a set was embedded with another backbone or another chat than the model's.
+ * @throws {InputError} If a set holds ratings, which have no prompt embedding for the gate, or was embedded with another backbone or another chat than the model's.
  */
 export async function* scorePairSets(
   model: ModelDirectory,
@@ -26,22 +27,25 @@ export async function* scorePairSets(
     limit = Number.POSITIVE_INFINITY,
     skip = () => false,
   }: { limit?: number; skip?: (promptHash: string) => boolean } = {},
-): AsyncGenerator<ScoredEmbeddedPair | { readonly promptHash: string; readonly skipped: true }> {
-  for (const set of sets) requireSameBackbone(model, set);
+): AsyncGenerator<ScoredEmbeddedPair | Rejection | { readonly promptHash: string; readonly skipped: true }> {
+  for (const set of sets) {
+    requirePairs(set);
+    requireSameBackbone(model, set);
+  }
   const { heads } = model;
   const H = heads.hiddenSize;
-  let index = 0;
+  let read = 0;
   for (const set of sets) {
     const toPublic = (parts: ScoreParts, tokens: number) =>
       toScore(parts, heads.objectives, {
-        index,
+        index: read - 1,
         tokens,
         dtype: set.manifest.backbone.dtype,
         model: model.location,
       });
     for await (const { rows, embeddings, promptEmbeddings, responseTokens } of set.pairs()) {
       for (const [i, { id, subset, source, promptHash }] of rows.entries()) {
-        if (index++ >= limit) return;
+        if (read++ >= limit) return;
         if (skip(promptHash)) {
           yield { promptHash, skipped: true };
           continue;
@@ -54,7 +58,17 @@ export async function* scorePairSets(
         yield { id, subset: subset ?? source, promptHash, chosen: chosen!, rejected: rejected! };
       }
     }
+    yield* set.manifest.rejections;
   }
+}
+
+function requirePairs({ directory, manifest }: EmbeddingSet): void {
+  if (manifest.kind === "pairs") return;
+  throw new InputError(
+    "wrong-embedding-kind",
+    `${directory}: expected embedded pairs, got ${manifest.kind}, which hold no prompt embedding for the gate`,
+    "embed preference pairs with --kind pairs, or score the conversations themselves",
+  );
 }
 
 function requireSameBackbone({ location, heads, backbone, chat }: ModelDirectory, set: EmbeddingSet): void {

@@ -71,7 +71,7 @@ export function runGate(
   return weights.map((weight) => (weight / sum) * logitScale);
 }
 
-/** Parts as the object that users see: numbers by objective name, and shares. */
+/** Parts as the object that users see: numbers by objective name, ratings where an objective has a scale, and shares. */
 export function toScore(
   parts: ScoreParts,
   objectives: readonly Objective[],
@@ -84,6 +84,11 @@ export function toScore(
     index: about.index,
     score: parts.score,
     rewards: byName(parts.rewards),
+    ratings: Object.fromEntries(
+      objectives.flatMap(({ name, scale }, k) =>
+        scale ? [[name, parts.rewards[k]! * scale.multiply + scale.add]] : [],
+      ),
+    ),
     adjustedRewards: byName(parts.adjustedRewards),
     gatingOutput: byName(parts.gatingOutput),
     coefficients: byName(parts.coefficients),
@@ -101,9 +106,7 @@ export function toScore(
  * @param marginScale β of P(better ≻ worse) = σ(β · margin), or null: then there are no probabilities.
  */
 export function compareScores(responses: readonly Score[], marginScale: number | null): Comparison {
-  const ranking = responses
-    .map((_, i) => i)
-    .sort((a, b) => responses[b]!.score - responses[a]!.score || a - b);
+  const ranking = rankScores(responses.map(({ score }) => score));
   const neighbours = ranking.slice(1).map((worse, place) => pairOf(ranking[place]!, worse));
   const ends = ranking.length > 2 ? [pairOf(ranking[0]!, ranking.at(-1)!)] : [];
   return { responses, ranking, pairs: [...neighbours, ...ends] };
@@ -117,6 +120,11 @@ export function compareScores(responses: readonly Score[], marginScale: number |
     const probability = marginScale === null ? null : 1 / (1 + Math.exp(-marginScale * margin));
     return { better, worse, margin, probability, contributions };
   }
+}
+
+/** Indices of the scores, best first; of equal ones, the earlier first. */
+export function rankScores(scores: readonly number[]): number[] {
+  return scores.map((_, i) => i).sort((a, b) => scores[b]! - scores[a]! || a - b);
 }
 
 function applyLayer({ weight, bias, outputs }: LinearLayer, x: Float64Array, relu: boolean): Float64Array {

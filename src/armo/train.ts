@@ -3,7 +3,8 @@
 import type { EmbeddingSet } from "../embedding/embedding-set.ts";
 import { openPromptRows } from "../embedding/prompt-rows.ts";
 import { InputError } from "../errors.ts";
-import { type GatingOptions, trainGating } from "./gating-training.ts";
+import { VERSION } from "../version.ts";
+import { type GatingOptions, type PromptSource, trainGating } from "./gating-training.ts";
 import type { Heads, Objective } from "./heads.ts";
 import { openProjection } from "./projection.ts";
 import { fitRewardTransform } from "./reward-transform.ts";
@@ -14,10 +15,20 @@ import { baselineAccuracies, responseRewards, rewardPairs, rewardResponses } fro
 import {
   reportObjective,
   reportTransform,
+  type SetReference,
   type TrainingReport,
   type TrainingStage,
 } from "./training-report.ts";
-import { chooseRows, countRows, promptKeys, type RowUse, sortedKeys, usedRows } from "./training-rows.ts";
+import {
+  chooseRows,
+  countRows,
+  groupNames,
+  promptKeys,
+  type RowUse,
+  sortedKeys,
+  usedRows,
+} from "./training-rows.ts";
+import { validateHeads } from "./validation.ts";
 
 export interface TrainOptions {
   /** Rated conversations, for stage 1. */
@@ -60,7 +71,8 @@ export interface TrainResult {
  * length over the reference; stage 2 trains the gate on margins of adjusted rewards. Prompts are split once, by hash:
  * a validation prompt of stage 1 is one of stage 2 as well.
  *
- * Memory: H² doubles per label pattern, 8K bytes per pair and 9 bytes per row; embeddings are streamed.
+ * Memory: H² doubles per label pattern; embeddings are streamed, prompt embeddings too beyond 256 MiB. Rewards are kept: some
+ * 60 K bytes per pair at the peak (374 MB in all for 400,000 ratings and as many pairs, K = 7, H = 256).
  * Source: arXiv:2406.12845 §3. Differs from the reference code: docs/reference-differences.md.
  *
  * @throws {InputError} If the sets come from different backbones, no objective can be fitted, or a name is unknown.
@@ -74,21 +86,22 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
     dropOverlaps = false,
     seed = 0,
   } = options;
-  for (const set of ratings) set.expect("ratings");
-  for (const set of pairs) set.expect("pairs");
-  requireOneBackbone([...ratings, ...pairs, ...(options.reference ?? [])]);
+  const { reference, evaluation = [], signal } = options;
+  requireSets(options, validationFraction);
   const { hiddenSize } = ratings[0]!;
-  const evaluationKeys = await promptKeys(options.evaluation ?? []);
+  const evaluationKeys = await promptKeys(evaluation);
   const rules = { evaluationKeys, dropOverlaps, testFraction, seed };
   const { timed, secondsPerStage } = stageClock(options);
 
   // Stage 1: rewards = W · embedding
   const plan = await planLabels(ratings, options.objectives ? { names: options.objectives } : {});
+  debiasTargets(plan.objectives, options.debias);
   const ratingUse = await chooseRows(ratings, rules);
   const fit = await timed("regression", () =>
     fitRidge(labelledRows(plan, ratingUse, options), {
       hiddenSize,
       split: { fraction: validationFraction, seed, groups: usedKeys(ratingUse) },
+      ...(signal ? { signal } : {}),
     }),
   );
   const { objectives, kept, dropped, weights } = stableObjectives(plan, fit, hiddenSize);
@@ -101,30 +114,36 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
   const targets = debiasTargets(objectives, options.debias);
   await using projection = await openProjection(weights, hiddenSize);
   const rewards = await rewardPairs(pairs, pairUse, projection, K);
+  const referenceUse = reference ? await chooseRows(reference, rules) : null;
   const transform = await timed("debiasing", async () => {
-    const reference = options.reference
-      ? await rewardResponses(options.reference, projection)
-      : responseRewards(rewards, train, K);
-    return fitRewardTransform(reference, { numObjectives: K, targets });
+    const responses =
+      reference && referenceUse
+        ? await rewardResponses(reference, trainingRow(referenceUse, validationFraction, seed), projection)
+        : responseRewards(rewards, train, K);
+    if (responses.length === 0) {
+      throw new InputError(
+        "no-reference",
+        "train: expected responses to debias over, got none on the training side",
+        "add reference data that is not part of the evaluation, or leave --reference out",
+      );
+    }
+    return fitRewardTransform(responses, { numObjectives: K, targets });
   });
 
   // Stage 2: score = Σ gating output · adjusted rewards
   await using prompts = await openPromptRows(pairs);
   const rowOf = usedRows(pairUse);
+  const promptEmbeddings: PromptSource = {
+    rows: rowOf.length,
+    gather: (indices, out) =>
+      prompts.gather(
+        Array.from(indices, (i) => rowOf[i]!),
+        out,
+      ),
+  };
   const { gate, marginScale, history } = await timed("gating", () =>
     trainGating(
-      {
-        promptEmbeddings: {
-          rows: rowOf.length,
-          gather: (indices, out) =>
-            prompts.gather(
-              Array.from(indices, (i) => rowOf[i]!),
-              out,
-            ),
-        },
-        chosen: rewards.chosen,
-        rejected: rewards.rejected,
-      },
+      { promptEmbeddings, chosen: rewards.chosen, rejected: rewards.rejected },
       {
         ...options.gating,
         hiddenSize,
@@ -132,25 +151,51 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
         transform: transform.transform,
         split,
         seed,
-        ...(options.signal ? { signal: options.signal } : {}),
+        ...(signal ? { signal } : {}),
         ...(options.onProgress ? { onProgress: options.onProgress } : {}),
       },
     ),
   );
 
+  const heads: Heads = {
+    objectives,
+    hiddenSize,
+    regression: weights,
+    transform: Float32Array.from(transform.transform),
+    gate,
+    marginScale,
+  };
+  const groups = await groupNames(pairs, pairUse);
+  const findings = await validateHeads(heads, {
+    prompts: promptEmbeddings,
+    rewards,
+    named: validation,
+    groupOf: (n) => groups[n]!,
+  });
   return {
-    heads: {
-      objectives,
-      hiddenSize,
-      regression: weights,
-      transform: Float32Array.from(transform.transform),
-      gate,
-      marginScale,
-    },
-    trainingKeys: sortedKeys([ratingUse, pairUse]),
+    heads,
+    trainingKeys: sortedKeys([ratingUse, pairUse, ...(referenceUse ? [referenceUse] : [])]),
     report: {
-      options: { validationFraction, testFraction, dropOverlaps, seed },
-      rows: { ratings: countRows(ratingUse), pairs: countRows(pairUse) },
+      options: {
+        objectives: options.objectives ?? null,
+        debias: options.debias ?? null,
+        validationFraction,
+        testFraction,
+        dropOverlaps,
+        seed,
+      },
+      versions: { armorm: VERSION, node: process.version },
+      sets: {
+        ratings: ratings.map(setReference),
+        pairs: pairs.map(setReference),
+        reference: (reference ?? []).map(setReference),
+        evaluation: evaluation.map(setReference),
+      },
+      rows: {
+        ratings: countRows(ratingUse),
+        pairs: countRows(pairUse),
+        reference: referenceUse && countRows(referenceUse),
+      },
       objectives: kept.map((k) => reportObjective(plan.objectives[k]!, fit, k)),
       dropped,
       debias: targets.map((target) => objectives[target]!.name),
@@ -160,6 +205,7 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
         ...baselineAccuracies(rewards, validation, transform.transform, K),
       },
       validationPairs: validation.length,
+      ...findings,
       history,
       secondsPerStage,
     },
@@ -202,7 +248,7 @@ function sidesOf(split: { fraction: number; seed: number; groups: BigUint64Array
     throw new InputError(
       "no-pairs",
       `train: expected pairs to train the gate on, got ${rows.length}, none of them on the training side`,
-      "add pairs, or lower --test-fraction and --validation-fraction",
+      "add pairs, or lower --test-fraction and --validation-fraction; --drop-overlaps may have taken them",
     );
   }
   return { train, validation: rows.filter((row) => side(row) === "validation") };
@@ -217,7 +263,7 @@ function stableObjectives({ objectives }: LabelPlan, fit: RidgeFit, H: number) {
   if (!kept.some((k) => objectives[k]!.name !== LENGTH)) {
     throw new InputError(
       "no-objective",
-      `train: expected at least one objective that can be fitted, got ${dropped.map((d) => `${d.name}: ${d.reason}`).join(", ")}`,
+      `train: expected at least one objective that can be fitted, got ${dropped.map((d) => `${d.name}: ${d.reason}`).join(", ") || "none but length"}`,
       "add ratings, or lower --validation-fraction",
     );
   }
@@ -226,8 +272,28 @@ function stableObjectives({ objectives }: LabelPlan, fit: RidgeFit, H: number) {
   return { kept, objectives: kept.map((k) => objectives[k]!), dropped, weights };
 }
 
+/** Whether a row of the reference is used and on the training side: penalties see no validation or test prompt. */
+function trainingRow(use: RowUse, fraction: number, seed: number): (row: number) => boolean {
+  const side = sideOfRow({ fraction, seed, groups: use.keys });
+  return (row) => use.used[row] === 1 && side(row) === "train";
+}
+
+const setReference = ({ directory, manifest, rows }: EmbeddingSet): SetReference => ({
+  directory,
+  run: manifest.run,
+  rows,
+});
+
 function debiasTargets(objectives: readonly Objective[], names: readonly string[] | undefined): number[] {
   const index = (name: string) => objectives.findIndex((objective) => objective.name === name);
+  const repeated = names?.find((name, i) => names.indexOf(name) !== i);
+  if (repeated !== undefined) {
+    throw new InputError(
+      "repeated-objective",
+      `debias: expected each name once, got ${repeated} twice`,
+      "name it once",
+    );
+  }
   if (names === undefined) return index(LENGTH) < 0 ? [] : [index(LENGTH)];
   return names.map((name) => {
     if (index(name) >= 0) return index(name);
@@ -237,6 +303,27 @@ function debiasTargets(objectives: readonly Objective[], names: readonly string[
       `fitted are ${objectives.map((objective) => objective.name).join(", ")}`,
     );
   });
+}
+
+function requireSets({ ratings, pairs, reference = [] }: TrainOptions, validationFraction: number): void {
+  if (!(validationFraction > 0)) {
+    throw new InputError(
+      "bad-option",
+      `train: expected a validation fraction above 0, got ${validationFraction}`,
+      "keep some prompts to choose penalties and to stop the gate: 0.2",
+    );
+  }
+  for (const [what, sets] of Object.entries({ ratings, pairs })) {
+    if (sets.length > 0) continue;
+    throw new InputError(
+      "missing-data",
+      `train: expected at least one set of ${what}, got none`,
+      `embed ${what} first`,
+    );
+  }
+  for (const set of ratings) set.expect("ratings");
+  for (const set of pairs) set.expect("pairs");
+  requireOneBackbone([...ratings, ...pairs, ...reference]);
 }
 
 function requireOneBackbone(sets: readonly EmbeddingSet[]): void {

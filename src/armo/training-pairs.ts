@@ -59,15 +59,24 @@ export function responseRewards(
   return rewards;
 }
 
-/** The rewards of every response of several sets, ratings or pairs, `[responses, K]`. */
+/** The rewards of every response of the rows that `wanted` names, ratings or pairs, `[responses, K]`. */
 export async function rewardResponses(
   sets: readonly EmbeddingSet[],
+  wanted: (row: number) => boolean,
   projection: Projection,
 ): Promise<Float32Array> {
   const chunks: Float32Array[] = [];
+  let row = 0;
   for (const set of sets) {
     const stream = set.manifest.kind === "pairs" ? set.pairs() : set.ratings();
-    for await (const { embeddings } of stream) chunks.push(await projection.project(embeddings));
+    for await (const { rows, embeddings } of stream) {
+      const width = embeddings.length / rows.length;
+      let n = 0;
+      for (let i = 0; i < rows.length; i++, row++) {
+        if (wanted(row)) embeddings.copyWithin(n++ * width, i * width, (i + 1) * width);
+      }
+      chunks.push(await projection.project(embeddings.subarray(0, n * width)));
+    }
   }
   const rewards = new Float32Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
   let at = 0;

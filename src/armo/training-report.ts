@@ -1,3 +1,5 @@
+import type { CalibrationBin } from "./calibration.ts";
+import type { GateMeans } from "./gate-means.ts";
 import type { GatingHistory } from "./gating-training.ts";
 import type { Objective } from "./heads.ts";
 import type { DebiasStatus, RewardTransform } from "./reward-transform.ts";
@@ -32,12 +34,23 @@ export interface DebiasReport {
   readonly heldOutAfter: readonly number[];
 }
 
-/** Rows of one kind: used, kept for testing, sharing a prompt with an evaluation set, and left out for that. */
+/** Rows of one kind. */
 export interface RowCounts {
   readonly used: number;
+  /** Kept for testing. */
   readonly test: number;
+  /** Sharing a prompt with an evaluation set; of these, left out for it, and used all the same. */
   readonly overlaps: number;
   readonly dropped: number;
+  readonly remaining: number;
+}
+
+/** An embedding set that took part. */
+export interface SetReference {
+  readonly directory: string;
+  /** Hash of everything that decided its contents. */
+  readonly run: string;
+  readonly rows: number;
 }
 
 export type AccuracyName =
@@ -49,8 +62,16 @@ export type AccuracyName =
 
 /** Everything a training run has to say about itself; stored in the model directory as `training.json`. */
 export interface TrainingReport {
+  /** What was asked for; the gate's resolved options are in `history`. */
   readonly options: Readonly<Record<string, unknown>>;
-  readonly rows: { readonly ratings: RowCounts; readonly pairs: RowCounts };
+  readonly versions: { readonly armorm: string; readonly node: string };
+  readonly sets: Readonly<Record<"ratings" | "pairs" | "reference" | "evaluation", readonly SetReference[]>>;
+  readonly rows: {
+    readonly ratings: RowCounts;
+    readonly pairs: RowCounts;
+    /** Null where the pairs' responses are the reference. */
+    readonly reference: RowCounts | null;
+  };
   readonly objectives: readonly ObjectiveReport[];
   /** Objectives that were rated but could not be fitted, each with its reason. */
   readonly dropped: readonly { readonly name: string; readonly reason: string }[];
@@ -60,6 +81,10 @@ export interface TrainingReport {
   /** Share of validation pairs in which the chosen response wins, by what decides. */
   readonly accuracy: Readonly<Record<AccuracyName, number>>;
   readonly validationPairs: number;
+  /** On the validation pairs, by subset, or by source where there is no subset. */
+  readonly gating: GateMeans;
+  /** Of σ(β · margin) on the validation pairs; null where training had no margin scale. */
+  readonly calibration: readonly CalibrationBin[] | null;
   readonly history: GatingHistory;
   readonly secondsPerStage: Readonly<Record<TrainingStage, number>>;
 }

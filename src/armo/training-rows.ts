@@ -2,6 +2,7 @@
 
 import type { EmbeddingSet } from "../embedding/embedding-set.ts";
 import { sideOfRow } from "./split.ts";
+import type { RowCounts } from "./training-report.ts";
 
 /** The first 64 bits of a prompt hash: one number per row, whatever the prompt's length. */
 export const promptKey = (promptHash: string): bigint => BigInt(`0x${promptHash.slice(0, 16)}`);
@@ -14,9 +15,10 @@ export interface RowUse {
   readonly used: Uint8Array;
   /** Rows left out because they belong to the test share. */
   readonly test: number;
-  /** Rows whose prompt occurs in an evaluation set, and how many of them were left out. */
+  /** Rows whose prompt occurs in an evaluation set, how many of them were left out for it, and how many are still used. */
   readonly overlaps: number;
   readonly dropped: number;
+  readonly remaining: number;
 }
 
 export interface RowRules {
@@ -35,21 +37,24 @@ export async function chooseRows(sets: readonly EmbeddingSet[], rules: RowRules)
   // Another seed than the validation split's, or the test share would be cut out of it.
   const isTest = sideOfRow({ fraction: rules.testFraction, seed: rules.seed + 1, groups: keys });
   let row = 0;
-  let [test, overlaps, dropped] = [0, 0, 0];
+  let [test, overlaps, dropped, remaining] = [0, 0, 0, 0];
   for (const set of sets) {
     for await (const infos of set.rowInfos()) {
       for (const { promptHash } of infos) {
         keys[row] = promptKey(promptHash);
         const overlap = rules.evaluationKeys.has(keys[row]!);
         if (overlap) overlaps++;
-        if (isTest(row) === "validation") test++;
-        else if (overlap && rules.dropOverlaps) dropped++;
-        else used[row] = 1;
+        if (overlap && rules.dropOverlaps) dropped++;
+        else if (isTest(row) === "validation") test++;
+        else {
+          used[row] = 1;
+          if (overlap) remaining++;
+        }
         row++;
       }
     }
   }
-  return { keys, used, test, overlaps, dropped };
+  return { keys, used, test, overlaps, dropped, remaining };
 }
 
 /** The prompts of several sets. */
@@ -70,10 +75,29 @@ export function usedRows({ used }: RowUse): Uint32Array {
   return rows;
 }
 
+/** The groups of the used rows, in order: subset, or source where there is no subset. */
+export async function groupNames(sets: readonly EmbeddingSet[], { used }: RowUse): Promise<string[]> {
+  const names: string[] = [];
+  // Names are parsed from the files anew for every row; one string per name is enough to keep.
+  const kept = new Map<string, string>();
+  let row = 0;
+  for (const set of sets) {
+    for await (const infos of set.rowInfos()) {
+      for (const { subset, source } of infos) {
+        if (!used[row++]) continue;
+        const name = subset ?? source;
+        if (!kept.has(name)) kept.set(name, name);
+        names.push(kept.get(name)!);
+      }
+    }
+  }
+  return names;
+}
+
 /** For the report. */
-export function countRows(use: RowUse): { used: number; test: number; overlaps: number; dropped: number } {
-  const { test, overlaps, dropped } = use;
-  return { used: usedRows(use).length, test, overlaps, dropped };
+export function countRows(use: RowUse): RowCounts {
+  const { test, overlaps, dropped, remaining } = use;
+  return { used: usedRows(use).length, test, overlaps, dropped, remaining };
 }
 
 /** The prompts of all used rows, sorted, each once. */

@@ -37,7 +37,7 @@ export async function openCheckpoint(location: string): Promise<Checkpoint> {
     throw new InputError(
       "missing-checkpoint",
       `checkpoint: expected a directory at ${directory}, got none`,
-      "give the path of a Hugging Face checkpoint directory",
+      "give the path of a Hugging Face checkpoint directory; for a model whose backbone has moved: --backbone DIR",
     );
   }
   const configFile = join(directory, "config.json");

@@ -1,10 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
-import type { Backbone } from "../backbone/backbone.ts";
-import type { Chat, ChatOptions } from "../chat/chat.ts";
-import type { ChatSettings } from "../embedding/manifest.ts";
+import type { ChatOptions } from "../chat/chat.ts";
+import type { Embedder } from "../embedding/embedder.ts";
 import { InputError } from "../errors.ts";
-import { parseIds, parsePositiveInteger, pick } from "./flags.ts";
+import { parseIds, parseThreads, pick } from "./flags.ts";
 
 /** What decides how a conversation becomes token ids. */
 export interface ChatFlags {
@@ -19,21 +18,10 @@ export interface BackboneFlags extends ChatFlags {
   threads?: number;
 }
 
-/** A backbone and the chat that goes with it, as a command's options ask for them. */
-export async function openForFlags(
-  location: string,
-  flags: BackboneFlags,
-): Promise<{ backbone: Backbone; chat: Chat; settings: ChatSettings }> {
-  const [{ openBackbone }, { openChat }, { resolveLocation }] = await Promise.all([
-    import("../backbone/backbone.ts"),
-    import("../chat/chat.ts"),
-    import("../checkpoint/location.ts"),
-  ]);
-  const directory = resolveLocation(location);
-  const options = await chatOptions(flags);
-  const chat = await openChat(directory, options);
-  const backbone = await openBackbone(directory, pick(flags, ["threads"]));
-  return { backbone, chat, settings: chatSettings(chat, options) };
+/** A backbone and its chat, as a command's options ask for them. */
+export async function openForFlags(location: string, flags: BackboneFlags): Promise<Embedder> {
+  const { openEmbedder } = await import("../embedding/embedder.ts");
+  return openEmbedder(location, { ...(await chatOptions(flags)), ...pick(flags, ["threads"]) });
 }
 
 /** Adds the options for backbones that lack a template, a known family or a BOS rule. */
@@ -43,7 +31,7 @@ export function withBackboneOptions(command: Command): Command {
     .option("--gating-pattern <ids>", "token ids whose last occurrence begins at the gating token", parseIds)
     .addOption(new Option("--bos <when>", "whether conversations begin with BOS").choices(["on", "off"]))
     .option("--compat", "let special tokens inside messages act, as Hugging Face does")
-    .option("--threads <n>", "threads for the backbone", parsePositiveInteger);
+    .option("--threads <n>", "threads for the backbone", parseThreads);
 }
 
 /** Reads the flags into the options of `openChat`. */
@@ -53,17 +41,6 @@ export async function chatOptions(flags: ChatFlags): Promise<ChatOptions> {
     ...(flags.gatingPattern === undefined ? {} : { gatingPattern: flags.gatingPattern }),
     ...(flags.bos === undefined ? {} : { bos: flags.bos }),
     ...(flags.compat ? { specialTokens: "compat" as const } : {}),
-  };
-}
-
-/** What a manifest records of a chat, so that a model can open the same one. */
-function chatSettings(chat: Chat, options: ChatOptions): ChatSettings {
-  return {
-    fingerprint: chat.fingerprint,
-    bos: chat.bos,
-    specialTokens: options.specialTokens ?? "text",
-    chatTemplate: options.chatTemplate ?? null,
-    gatingPattern: options.gatingPattern ?? null,
   };
 }
 

@@ -4,6 +4,8 @@ import { Command } from "commander";
 import pc from "picocolors";
 import type { TrainingReport } from "../armo/training-report.ts";
 import type { DemoData } from "../data/synthetic/demo-data.ts";
+import type { PairEvaluation } from "../evaluation/evaluate-pairs.ts";
+import type { ComparedAnswers } from "../report/report-data.ts";
 import { openForFlags } from "./backbone-options.ts";
 import { printComparison } from "./compare.ts";
 import type { TruthReport } from "./demo-truth.ts";
@@ -24,7 +26,7 @@ const DEBIAS = "verbosity";
 export function demoCommand(): Command {
   return new Command("demo")
     .description("the whole path on made-up data and the built-in backbone: embed, train, evaluate, compare")
-    .option("--out <dir>", "folder for data, embeddings and model", "armorm-demo")
+    .option("--out <dir>", "folder for data, embeddings, model and report", "armorm-demo")
     .option("--seed <n>", "decides the data, the splits and the gate", parseInteger, 1)
     .action(run)
     .addHelpText(
@@ -75,15 +77,22 @@ async function run({ out, seed }: DemoFlags): Promise<void> {
   print(fitTable(data, report, truth));
 
   heading("4  Evaluate", "on prompts that training has not seen");
-  await evaluate(out, truth);
+  const evaluation = await evaluate(out, truth);
   print();
   print(gatingTable(truth));
 
   heading("5  Compare", "why one answer wins");
-  await compare(out);
+  const comparisons = await compare(out);
+  const { writeReport } = await import("../report/write-report.ts");
+  const page = await writeReport(join(out, "model"), {
+    evaluations: [{ name: "held-out pairs", evaluation }],
+    comparisons,
+    out: join(out, "report.html"),
+  });
   print(
     pc.dim("The built-in backbone is a toy of 3.4 M parameters: it shows the path, it does not judge text."),
   );
+  print(`the report: ${pc.bold(page)}`);
   note(`${formatSeconds((performance.now() - started) / 1000)}; the model is ${join(out, "model")}`);
 }
 
@@ -117,8 +126,8 @@ const loadModel = () => import("../armo/armo-model.ts");
 
 async function embedAll(out: string, signal: AbortSignal): Promise<void> {
   const [{ embed }, { parseDataLocation }] = await loadEmbedding();
-  const { backbone, chat, settings } = await openForFlags("tiny", {});
-  await using _ = backbone;
+  await using embedder = await openForFlags("tiny", {});
+  const { backbone, chat, chatSettings } = embedder;
   for (const [name, kind] of [
     ["ratings", "ratings"],
     ["pairs", "pairs"],
@@ -133,7 +142,7 @@ async function embedAll(out: string, signal: AbortSignal): Promise<void> {
       data: [parseDataLocation(join(out, "data", `${name}.jsonl`))],
       out: join(out, "embedded", name),
       location: "tiny",
-      chatSettings: settings,
+      chatSettings,
       signal,
       onProgress: (at) => {
         tokens = at.tokens;
@@ -175,7 +184,7 @@ function fitTable(data: DemoData, report: TrainingReport, truth: TruthReport): s
   return table(columns, rows);
 }
 
-async function evaluate(out: string, truth: TruthReport): Promise<void> {
+async function evaluate(out: string, truth: TruthReport): Promise<PairEvaluation> {
   const [{ evaluatePairs }, { scorePairSets }, { openModelDirectory }, { openEmbeddingSet }] =
     await Promise.all([
       import("../evaluation/evaluate-pairs.ts"),
@@ -185,7 +194,11 @@ async function evaluate(out: string, truth: TruthReport): Promise<void> {
     ]);
   const model = await openModelDirectory(join(out, "model"));
   const set = await openEmbeddingSet(join(out, "embedded/evaluation"));
-  printPairEvaluation(await evaluatePairs((skip) => scorePairSets(model, [set], { skip }), model.trainedOn));
+  const { marginScale } = model.heads;
+  const evaluation = await evaluatePairs((skip) => scorePairSets(model, [set], { skip }), model.trainedOn, {
+    marginScale,
+  });
+  printPairEvaluation(evaluation);
   const reached = Object.entries(truth.accuracy).map(([name, accuracy]) => `${name} ${percent(accuracy)}`);
   print(pc.dim(`with embeddings that hold the truth: ${reached.join(", ")}`));
   print(
@@ -193,6 +206,7 @@ async function evaluate(out: string, truth: TruthReport): Promise<void> {
       "Good answers are longer here, as in life: what beats this model counts their length, which it may not.",
     ),
   );
+  return evaluation;
 }
 
 /** What the gate learned about families, where the truth is known. */
@@ -237,11 +251,15 @@ const COMPARISONS = [
   },
 ];
 
-async function compare(out: string): Promise<void> {
+async function compare(out: string): Promise<ComparedAnswers[]> {
   const { openRewardModel } = await loadModel();
   await using model = await openRewardModel(join(out, "model"));
+  const compared: ComparedAnswers[] = [];
   for (const { prompt, responses } of COMPARISONS) {
     const messages = [{ role: "user", content: prompt }];
-    printComparison(await model.compare(messages, responses), { prompt: messages, responses });
+    const comparison = await model.compare(messages, responses);
+    printComparison(comparison, { prompt: messages, responses });
+    compared.push({ ...comparison, prompt, texts: responses });
   }
+  return compared;
 }

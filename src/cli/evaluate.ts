@@ -1,5 +1,7 @@
+import { basename } from "node:path";
 import { Command } from "commander";
 import pc from "picocolors";
+import type { ModelDirectory } from "../armo/model-directory.ts";
 import { InputError } from "../errors.ts";
 import type { PairEvaluation, PairScorer } from "../evaluation/evaluate-pairs.ts";
 import type { Accuracy } from "../evaluation/pairs.ts";
@@ -15,6 +17,7 @@ interface EvaluateFlags extends ModelFlags {
   embeddings?: string[];
   dropOverlaps?: boolean;
   limit?: number;
+  report?: string;
   json?: boolean;
 }
 
@@ -25,7 +28,8 @@ export function evaluateCommand(): Command {
     .option("--embeddings <dir...>", "embedded pairs: the heads alone run, in seconds")
     .option("--drop-overlaps", "leave out pairs whose prompt the model was trained on")
     .option("--limit <n>", "only the first n pairs", parsePositiveInteger)
-    .option("--json", "print the report as JSON");
+    .option("--report <file>", "also write a report as HTML: this evaluation beside the model's training")
+    .option("--json", "print the evaluation as JSON");
   withModelOptions(pairs)
     .action(run)
     .addHelpText(
@@ -33,7 +37,8 @@ export function evaluateCommand(): Command {
       `
 Examples:
   armorm evaluate pairs --model model --data llmbar.jsonl --drop-overlaps
-  armorm evaluate pairs --model model --embeddings embedded/llmbar --json`,
+  armorm evaluate pairs --model model --embeddings embedded/llmbar --json > llmbar.json
+  armorm evaluate pairs --model model --embeddings embedded/llmbar --report llmbar.html`,
     );
   return new Command("evaluate").description("measure a model on a benchmark").addCommand(pairs);
 }
@@ -49,20 +54,36 @@ async function run(flags: EvaluateFlags): Promise<void> {
   const started = performance.now();
   const signal = interruptSignal();
   const progress = startProgress("evaluating", "pairs");
-  const { evaluatePairs } = await import("../evaluation/evaluate-pairs.ts");
+  const [{ evaluatePairs }, { openModelDirectory }] = await Promise.all([
+    import("../evaluation/evaluate-pairs.ts"),
+    import("../armo/model-directory.ts"),
+  ]);
+  const directory = await openModelDirectory(flags.model);
   const evaluate = (score: PairScorer, trainedOn: RewardModel["trainedOn"], total: number) =>
     evaluatePairs(score, trainedOn, {
       ...pick(flags, ["dropOverlaps"]),
+      marginScale: directory.heads.marginScale,
       signal,
       onProgress: (done) => progress.update(done, total),
     }).finally(() => progress.stop());
   const report = flags.data
     ? await evaluateData(flags, evaluate, signal)
-    : await evaluateEmbeddings(flags, evaluate);
+    : await evaluateEmbeddings(flags, directory, evaluate);
   if (flags.json) printJson(report);
   else printPairEvaluation(report);
+  if (flags.report !== undefined) {
+    const { writeReport } = await import("../report/write-report.ts");
+    const evaluation = { name: nameOf(flags.data ?? flags.embeddings!), evaluation: report };
+    note(`see ${await writeReport(flags.model, { evaluations: [evaluation], out: flags.report })}`);
+  }
   note(`evaluated in ${formatSeconds((performance.now() - started) / 1000)}`);
   if (report.rejected.some(({ kind }) => kind === "invalid")) process.exitCode = EXIT.badInput;
+}
+
+/** What the report calls the data: the files' or folders' names. */
+function nameOf(locations: readonly string[]): string {
+  const names = locations.map((location) => basename(location).replace(/(\.(jsonl?|ndjson|gz))+$/i, ""));
+  return names.join(", ");
 }
 
 type Evaluate = (
@@ -95,14 +116,16 @@ async function evaluateData(
   return await evaluate(score, model.trainedOn, Math.min(rows, flags.limit ?? rows));
 }
 
-async function evaluateEmbeddings(flags: EvaluateFlags, evaluate: Evaluate): Promise<PairEvaluation> {
-  const [{ openEmbeddingSet }, { openModelDirectory }, { scorePairSets }] = await Promise.all([
+async function evaluateEmbeddings(
+  flags: EvaluateFlags,
+  model: ModelDirectory,
+  evaluate: Evaluate,
+): Promise<PairEvaluation> {
+  const [{ openEmbeddingSet }, { scorePairSets }] = await Promise.all([
     import("../embedding/embedding-set.ts"),
-    import("../armo/model-directory.ts"),
     import("../armo/score-embeddings.ts"),
   ]);
   const sets = await Promise.all(flags.embeddings!.map(openEmbeddingSet));
-  const model = await openModelDirectory(flags.model);
   const rows = sets.reduce((sum, set) => sum + set.rows, 0);
   const score: PairScorer = (skip) => scorePairSets(model, sets, { ...pick(flags, ["limit"]), skip });
   return await evaluate(score, model.trainedOn, Math.min(rows, flags.limit ?? rows));

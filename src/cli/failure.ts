@@ -23,6 +23,14 @@ export function fail(error: unknown): void {
   process.exitCode = error instanceof InputError ? EXIT.badInput : EXIT.failed;
 }
 
+/** Ends the process quietly when whoever reads stdout has seen enough, as `head` has. */
+export function endWithClosedPipe(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit(0);
+  });
+}
+
 /** Aborts on the first Ctrl-C, so that a job can finish its current part; the second one kills. */
 export function interruptSignal(): AbortSignal {
   const controller = new AbortController();

@@ -22,9 +22,25 @@ export function parseInteger(text: string): number {
   return value;
 }
 
+/** More threads than this only wait for each other. */
+const MOST_THREADS = 256;
+
+export function parseThreads(text: string): number {
+  const threads = parsePositiveInteger(text);
+  if (threads > MOST_THREADS) throw new InvalidArgumentError(`expected at most ${MOST_THREADS}`);
+  return threads;
+}
+
 export function parsePositiveNumber(text: string): number {
   const value = Number(text);
   if (!Number.isFinite(value) || value <= 0) throw new InvalidArgumentError("expected a number above 0");
+  return value;
+}
+
+export function parseNumberFromZero(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value) || value < 0)
+    throw new InvalidArgumentError("expected a number of at least 0");
   return value;
 }
 
@@ -41,11 +57,13 @@ export function parseFraction(text: string): number {
 export function parseList(text: string): string[] {
   const names = text.split(",").map((name) => name.trim());
   if (names.includes("")) throw new InvalidArgumentError("expected names with single commas between them");
+  const repeated = names.find((name, i) => names.indexOf(name) !== i);
+  if (repeated !== undefined) throw new InvalidArgumentError(`expected each once, got ${repeated} twice`);
   return names;
 }
 
 export function parseIds(text: string): number[] {
-  const ids = parseList(text).map(Number);
+  const ids = text.split(",").map((id) => (id.trim() === "" ? Number.NaN : Number(id)));
   if (ids.some((id) => !Number.isSafeInteger(id) || id < 0)) {
     throw new InvalidArgumentError("expected token ids with commas between them, as in 128009,128006");
   }

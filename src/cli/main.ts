@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 import { CommanderError } from "commander";
-import { fail } from "./failure.ts";
+import { endWithClosedPipe, fail } from "./failure.ts";
 import { createProgram } from "./program.ts";
 
+endWithClosedPipe();
 try {
   await createProgram().parseAsync();
 } catch (error) {

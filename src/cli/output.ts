@@ -15,6 +15,19 @@ export function note(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
+/** Text of messages, safe for a terminal: control characters other than line breaks and tabs are spelt out. */
+export const visible = (text: string): string =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach the terminal
+  text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, (character) => {
+    return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  });
+
+/** One line of at most `length` characters. */
+export function shorten(text: string, length = 90): string {
+  const line = visible(text.replace(/\s+/g, " ").trim());
+  return line.length <= length ? line : `${line.slice(0, length - 1)}…`;
+}
+
 export interface Column {
   readonly title: string;
   /** Numbers stand to the right. Default `left`. */
@@ -55,6 +68,10 @@ export function percent(value: number | null | undefined): string {
 
 /** `12,345` */
 export const integer = (value: number): string => value.toLocaleString("en-US");
+
+/** `1 row`, `1,200 rows` */
+export const count = (value: number, unit: string): string =>
+  `${integer(value)} ${value === 1 ? unit : `${unit}s`}`;
 
 /** A signed bar around a middle line: `▇▇▇▇|` or `    |▇▇`. `value` is in −1 … 1. */
 export function bar(value: number, width = 12): string {

@@ -1,19 +1,23 @@
-import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { VERSION } from "../version.ts";
 import { compareCommand } from "./compare.ts";
+import { completionCommand } from "./completion.ts";
+import { dataCommand } from "./data.ts";
 import { demoCommand } from "./demo.ts";
+import { doctorCommand } from "./doctor.ts";
 import { embedCommand } from "./embed.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { inspectCommand } from "./inspect.ts";
+import { rankCommand } from "./rank.ts";
+import { reportCommand } from "./report.ts";
 import { scoreCommand } from "./score.ts";
 import { trainCommand } from "./train.ts";
 
 /** The command line. Commands load the library when they run, so `--help` is quick. */
 export function createProgram(): Command {
-  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
   const program = new Command("armorm")
     .description("Interpretable reward models: train, score, explain and evaluate")
-    .version(version)
+    .version(VERSION)
     .showHelpAfterError("(armorm <command> --help shows the options)")
     .showSuggestionAfterError();
   const commands = [
@@ -22,8 +26,13 @@ export function createProgram(): Command {
     trainCommand(),
     scoreCommand(),
     compareCommand(),
+    rankCommand(),
     evaluateCommand(),
+    reportCommand(),
     inspectCommand(),
+    dataCommand(),
+    doctorCommand(),
+    completionCommand(),
   ];
   for (const command of commands) program.addCommand(command);
   for (const command of everyCommand(program)) {

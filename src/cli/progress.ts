@@ -1,5 +1,5 @@
 import { SingleBar } from "cli-progress";
-import { integer } from "./output.ts";
+import { integer, note } from "./output.ts";
 
 /** A progress bar on stderr with rate and time left; silent where stderr is no terminal. */
 export interface Progress {
@@ -10,6 +10,7 @@ export interface Progress {
 /** @param what What is being done, `embedding`. @param unit What is counted, `rows`. */
 export function startProgress(what: string, unit: string, quiet = false): Progress {
   if (quiet || !process.stderr.isTTY) return { update() {}, stop() {} };
+  let from = 0; // what an earlier run has done says nothing about the rate
   const bar = new SingleBar({
     stream: process.stderr,
     clearOnComplete: true,
@@ -18,18 +19,22 @@ export function startProgress(what: string, unit: string, quiet = false): Progre
       const width = 24;
       const filled = Math.round(width * params.progress);
       const elapsed = (Date.now() - params.startTime) / 1000;
-      const rate = params.value / Math.max(elapsed, 0.001);
-      const left = rate > 0 ? Math.ceil((params.total - params.value) / rate) : 0;
+      const rate = (params.value - from) / Math.max(elapsed, 0.001);
+      const left = Math.ceil((params.total - params.value) / rate);
+      const speed = rate > 0 ? `  ${formatRate(rate)} ${unit}/s  ${formatSeconds(left)} left` : "";
       void options;
       const blocks = "█".repeat(filled) + "░".repeat(width - filled);
       const counts = `${integer(params.value)}/${integer(params.total)} ${unit}`;
-      return `${what} ${blocks} ${counts}  ${integer(Math.round(rate))} ${unit}/s  ${formatSeconds(left)} left`;
+      return `${what} ${blocks} ${counts}${speed}`;
     },
   });
   let started = false;
   return {
     update(done, total) {
-      if (!started) bar.start(total, done);
+      if (!started) {
+        from = done;
+        bar.start(total, done);
+      }
       started = true;
       bar.setTotal(total);
       bar.update(done);
@@ -39,6 +44,54 @@ export function startProgress(what: string, unit: string, quiet = false): Progre
     },
   };
 }
+
+/** What is known of a job before it begins. */
+export interface JobSize {
+  /** What an earlier run has done already. */
+  readonly done: number;
+  /** Null where nobody knows. */
+  readonly total: number | null;
+  /** Where the results go, for a job that continues. */
+  readonly where?: string | undefined;
+}
+
+/** Says what a job costs. */
+export interface JobCost {
+  /** Called as the job goes on; says once how long the rest will take, as soon as that can be known. */
+  measure(done: number): void;
+}
+
+/** A job of this many units is announced: somebody at a terminal waits less patiently than a log. */
+const LONG_JOB = { terminal: 32, log: 1000 };
+/** A rate measured over this time can be relied upon. */
+const MEASURED_MS = 3000;
+
+/**
+ * A first line on stderr that says how much there is to do, and one, once the rate has been measured, that says how long
+ * it will take; nothing for short jobs. A terminal has the progress bar, or the results, instead of the second line.
+ */
+export function announceJob(what: string, unit: string, { done, total, where }: JobSize): JobCost {
+  const atTerminal = process.stderr.isTTY;
+  const long = atTerminal ? LONG_JOB.terminal : LONG_JOB.log;
+  if (total === null || total - done < long) return { measure() {} };
+  const begun = done === 0 ? "" : `, ${integer(done)} of them are in ${where} already`;
+  note(`${what} ${integer(total)} ${unit}${begun}`);
+  const started = performance.now();
+  let said = false;
+  return {
+    measure(now) {
+      const milliseconds = performance.now() - started;
+      if (said || atTerminal || milliseconds < MEASURED_MS || now <= done) return;
+      said = true;
+      const perSecond = (1000 * (now - done)) / milliseconds;
+      note(`about ${formatSeconds((total - now) / perSecond)} left at ${formatRate(perSecond)} ${unit}/s`);
+    },
+  };
+}
+
+/** `0.4`, `12`, `3,400` */
+export const formatRate = (perSecond: number): string =>
+  perSecond < 10 ? perSecond.toFixed(1) : integer(Math.round(perSecond));
 
 /** `42 s`, `3 min 05 s` */
 export function formatSeconds(seconds: number): string {

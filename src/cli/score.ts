@@ -1,12 +1,15 @@
 import { Command } from "commander";
 import pc from "picocolors";
-import type { ConversationRow, RowError } from "../data/records.ts";
+import type { ScoredEmbeddedPair } from "../armo/score-embeddings.ts";
+import type { ConversationRow } from "../data/records.ts";
+import type { EmbeddingSet } from "../embedding/embedding-set.ts";
 import { InputError } from "../errors.ts";
 import type { RewardModel, Score } from "../reward-model.ts";
 import { type BackboneFlags, chatOptions, withBackboneOptions } from "./backbone-options.ts";
-import { EXIT } from "./failure.ts";
 import { pick } from "./flags.ts";
-import { bar, fixed, note, print, printJson } from "./output.ts";
+import { bar, fixed, print } from "./output.ts";
+import { countRows, idOf, type RowFlags, rowHeading, rowSource, runRows, withRowOptions } from "./rows.ts";
+import { explainTokens, printTokens, type TokenExplanation } from "./tokens.ts";
 
 /** Options of every command that opens a model. */
 export interface ModelFlags extends BackboneFlags {
@@ -14,9 +17,9 @@ export interface ModelFlags extends BackboneFlags {
   backbone?: string;
 }
 
-interface ScoreFlags extends ModelFlags {
-  strict?: boolean;
-  json?: boolean;
+interface ScoreFlags extends ModelFlags, RowFlags {
+  embeddings?: string[];
+  explainTokens?: boolean;
 }
 
 /** Adds the options that open a model. */
@@ -31,15 +34,16 @@ export function scoreCommand(): Command {
   const command = new Command("score")
     .description("score conversations and show what each score is made of")
     .argument("[file]", "JSON or JSONL: messages, or prompt and response; - or nothing reads standard input")
-    .option("--strict", "stop at the first row that cannot be scored")
-    .option("--json", "print one JSON object per conversation");
-  return withModelOptions(command)
+    .option("--embeddings <dir...>", "embedded pairs instead of a file: the heads alone run, in seconds")
+    .option("--explain-tokens", "show what the model reads, token by token, instead of scoring it");
+  return withModelOptions(withRowOptions(command))
     .action(run)
     .addHelpText(
       "after",
       `
 Examples:
   armorm score --model model conversations.jsonl
+  armorm score --model model conversations.jsonl --out scores.jsonl     (killed? the same command continues)
   echo '{"prompt":"Name a prime.","response":"Seven."}' | armorm score --model model --json`,
     );
 }
@@ -47,93 +51,137 @@ Examples:
 /** Opens the model that a command's options name. */
 export async function openModel(flags: ModelFlags): Promise<RewardModel> {
   const { openRewardModel } = await import("../armo/armo-model.ts");
-  return openRewardModel(flags.model, {
-    ...pick(flags, ["threads", "backbone"]),
-    ...(await chatOptions(flags)),
-  });
+  return openRewardModel(flags.model, await modelOptions(flags));
 }
 
-/** Conversations per call of the model: enough to share prompts, few enough that results appear as they come. */
-const BATCH = 64;
+async function modelOptions(flags: ModelFlags) {
+  return { ...pick(flags, ["threads", "backbone"]), ...(await chatOptions(flags)) };
+}
+
+/** What a run with these options must share with the run that it continues; needed for `--out` only. */
+export async function runIdentity(command: string, flags: ModelFlags & RowFlags): Promise<unknown> {
+  if (flags.out === undefined) return null;
+  const [{ openModelDirectory }, { modelIdentity }] = await Promise.all([
+    import("../armo/model-directory.ts"),
+    import("./model-identity.ts"),
+  ]);
+  return { command, model: await modelIdentity(await openModelDirectory(flags.model), flags) };
+}
+
+async function run(file: string | undefined, flags: ScoreFlags): Promise<void> {
+  if (flags.embeddings && (file !== undefined || flags.explainTokens)) {
+    const other = file === undefined ? "--explain-tokens" : file;
+    throw new InputError(
+      "wrong-usage",
+      `score: expected --embeddings alone, got ${other} too`,
+      "give either embeddings or conversations",
+    );
+  }
+  if (flags.embeddings) await scoreEmbeddings(flags.embeddings, flags);
+  else if (flags.explainTokens) await explain(file, flags);
+  else await scoreConversations(file, flags);
+}
 
 // Loaded by a function of its own: tsc does not rewrite import paths inside a function that says `await using`.
 const loadReaders = () => import("../data/conversations.ts");
 
-async function run(file: string | undefined, flags: ScoreFlags): Promise<void> {
+async function scoreConversations(file: string | undefined, flags: ScoreFlags): Promise<void> {
   const { readConversations } = await loadReaders();
+  const total = await countRows(file);
+  const identity = await runIdentity("score", flags);
   await using model = await openModel(flags);
-  const source = file === undefined || file === "-" ? process.stdin : file;
-  const counts = { rows: 0, failed: 0 };
-  let batch: (ConversationRow | RowError)[] = [];
-  const finishBatch = async () => {
-    const conversations = batch.filter((row) => row.kind === "conversation");
-    const results = await scoreEach(model, conversations);
-    for (const row of batch) {
-      const result = row.kind === "error" ? row : results.get(row)!;
-      const index = counts.rows++;
-      if ("error" in result) {
-        counts.failed++;
-        const what = row.kind === "error" ? `line ${row.line}: ${result.error}` : result.error;
-        if (flags.strict)
-          throw new InputError("bad-row", what, "mend the row, or leave --strict out to go on");
-        if (flags.json) printJson({ index, ...idOf(row), error: what });
-        else print(`${heading(index, row.id)}  ${pc.red(what)}`);
-      } else if (flags.json) printJson({ ...idOf(row), ...result, index });
-      else printScore({ ...result, index }, row.id);
-    }
-    batch = [];
-  };
-  for await (const row of readConversations(source)) {
-    batch.push(row);
-    if (batch.length === BATCH) await finishBatch();
-  }
-  await finishBatch();
-  if (counts.failed > 0) {
-    note(`${counts.failed} of ${counts.rows} rows could not be scored`);
-    process.exitCode = EXIT.badInput;
-  }
+  await runRows<ConversationRow, Score>(flags, {
+    what: "scoring",
+    done: "scored",
+    rows: readConversations(rowSource(file)),
+    total,
+    identity,
+    compute: (rows) => model.score(rows.map(({ messages }) => messages)),
+    toJson: (score, row, index) => [{ ...idOf(row), ...score, index }],
+    print: (score, row, index) => printScore(rowHeading(row, index), score, `${score.tokens} tokens`),
+    errorsInPlace: true,
+  });
 }
 
-/** Scores rows together; if one of them is refused, each by itself, so that the others still get their scores. */
-async function scoreEach(
-  model: RewardModel,
-  rows: readonly ConversationRow[],
-): Promise<Map<ConversationRow, Score | { readonly error: string }>> {
-  try {
-    const scores = await model.score(rows.map(({ messages }) => messages));
-    return new Map(rows.map((row, i) => [row, scores[i]!]));
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    if (rows.length === 1) return new Map([[rows[0]!, { error: `${error.message}; ${error.remedy}` }]]);
-    const results = new Map<ConversationRow, Score | { readonly error: string }>();
-    for (const row of rows) for (const entry of await scoreEach(model, [row])) results.set(...entry);
-    return results;
-  }
+async function scoreEmbeddings(directories: readonly string[], flags: ScoreFlags): Promise<void> {
+  const [{ openEmbeddingSet }, { openModelDirectory }, { scorePairSets }] = await Promise.all([
+    import("../embedding/embedding-set.ts"),
+    import("../armo/model-directory.ts"),
+    import("../armo/score-embeddings.ts"),
+  ]);
+  const sets: readonly EmbeddingSet[] = await Promise.all(directories.map(openEmbeddingSet));
+  const model = await openModelDirectory(flags.model);
+  const sides = ["chosen", "rejected"] as const;
+  await runRows<ScoredEmbeddedPair, ScoredEmbeddedPair>(flags, {
+    what: "scoring",
+    done: "scored",
+    rows: onlyScored(scorePairSets(model, sets)),
+    total: sets.reduce((sum, set) => sum + set.rows, 0),
+    identity: await runIdentity("score --embeddings", flags),
+    compute: async (pairs) => pairs,
+    toJson: (pair, row, index) =>
+      sides.map((response) => {
+        const { tokens, ...score } = pair[response];
+        const { subset } = pair;
+        return { ...idOf(row), response, subset, ...score, responseTokens: tokens, index };
+      }),
+    print: (pair, row, index) => {
+      for (const response of sides) {
+        const heading = `${rowHeading(row, index)} ${response.padEnd(8)}`;
+        printScore(heading, pair[response], `response of ${pair[response].tokens} tokens`);
+      }
+    },
+    errorsInPlace: true,
+  });
 }
 
-const idOf = (row: { readonly id: string | number | null }) => (row.id === null ? {} : { id: row.id });
+/** Nothing was to be skipped. */
+async function* onlyScored<Skipped extends object>(
+  rows: AsyncIterable<ScoredEmbeddedPair | Skipped>,
+): AsyncGenerator<ScoredEmbeddedPair> {
+  for await (const row of rows) if ("chosen" in row) yield row;
+}
 
-const heading = (index: number, id: string | number | null): string =>
-  pc.bold(id === null ? `#${index}` : `${id}`);
+async function explain(file: string | undefined, flags: ScoreFlags): Promise<void> {
+  const [{ readConversations }, { openModelDirectory }, { openModelChat }] = await Promise.all([
+    import("../data/conversations.ts"),
+    import("../armo/model-directory.ts"),
+    import("../armo/armo-model.ts"),
+  ]);
+  const chat = await openModelChat(await openModelDirectory(flags.model), await modelOptions(flags));
+  await runRows<ConversationRow, TokenExplanation>(flags, {
+    what: "explaining",
+    done: "explained",
+    rows: readConversations(rowSource(file)),
+    total: await countRows(file),
+    identity: await runIdentity("score --explain-tokens", flags),
+    compute: async (rows) => rows.map(({ messages }) => explainTokens(chat, messages)),
+    toJson: (explanation, row, index) => [{ ...idOf(row), index, ...explanation }],
+    print: (explanation, row, index) => printTokens(rowHeading(row, index), explanation),
+    errorsInPlace: true,
+  });
+}
 
 /** Objectives shown for one score: those that move it most. */
 const SHOWN = 6;
 
-function printScore(score: Score, id: string | number | null): void {
-  print(`${heading(score.index, id)}  score ${pc.bold(fixed(score.score, 4))}  (${score.tokens} tokens)`);
-  printContributions(score.contributions, score.rewards);
+function printScore(heading: string, score: Score, length: string): void {
+  print(`${heading}  score ${pc.bold(fixed(score.score, 4))}  (${length})`);
+  printContributions(score.contributions, score.rewards, score.ratings);
 }
 
-/** The largest contributions as bars, with the rewards they come from. */
+/** The largest contributions as bars, with the rewards they come from, on the scale of the ratings where there is one. */
 export function printContributions(
   contributions: Readonly<Record<string, number>>,
   rewards?: Readonly<Record<string, number>>,
+  ratings: Readonly<Record<string, number>> = {},
 ): void {
   const entries = Object.entries(contributions).sort(([, a], [, b]) => Math.abs(b) - Math.abs(a));
   const largest = Math.abs(entries[0]?.[1] ?? 0) || 1;
   const width = Math.max(...entries.map(([name]) => name.length));
   for (const [name, value] of entries.slice(0, SHOWN)) {
-    const reward = rewards ? pc.dim(`  reward ${fixed(rewards[name], 3)}`) : "";
+    const rating = ratings[name] === undefined ? "" : `  rating ${fixed(ratings[name], 2)}`;
+    const reward = rewards ? pc.dim(`  reward ${fixed(rewards[name], 3).padStart(6)}${rating}`) : "";
     const sign = value < 0 ? "" : "+";
     print(`  ${name.padEnd(width)}  ${bar(value / largest)}  ${sign}${fixed(value, 4)}${reward}`);
   }

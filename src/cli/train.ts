@@ -86,9 +86,10 @@ Examples:
 }
 
 async function run(flags: TrainFlags): Promise<void> {
-  const [{ trainModel }, { openEmbeddingSet }] = await Promise.all([
+  const [{ trainModel }, { openEmbeddingSet }, { writeReport }] = await Promise.all([
     import("../armo/train-model.ts"),
     import("../embedding/embedding-set.ts"),
+    import("../report/write-report.ts"),
   ]);
   const open = (directories: readonly string[]) => Promise.all(directories.map(openEmbeddingSet));
   const debias = flags.debias?.length === 1 && flags.debias[0] === "none" ? [] : flags.debias;
@@ -126,9 +127,10 @@ async function run(flags: TrainFlags): Promise<void> {
     },
     onProgress: (done, total) => progress.update(done, total),
   }).finally(() => progress.stop());
+  const page = await writeReport(flags.out);
   if (flags.json) printJson(report);
   else printTrainingReport(report);
-  note(`${flags.out} written in ${formatSeconds((performance.now() - started) / 1000)}`);
+  note(`${flags.out} written in ${formatSeconds((performance.now() - started) / 1000)}; see ${page}`);
 }
 
 /** The tables that a training run ends with. */
@@ -138,7 +140,7 @@ export function printTrainingReport(report: TrainingReport): void {
     ["ratings", ratings],
     ["pairs", pairs],
   ] as const) {
-    const overlaps = `${integer(rows.overlaps)} share a prompt with the evaluation sets, ${integer(rows.dropped)} dropped`;
+    const overlaps = `${integer(rows.overlaps)} share a prompt with the evaluation sets, ${integer(rows.dropped)} dropped, ${integer(rows.remaining)} left`;
     print(`${what}: ${integer(rows.used)} rows used, ${integer(rows.test)} kept for testing; ${overlaps}`);
   }
   print();

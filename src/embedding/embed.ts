@@ -1,12 +1,13 @@
 // Records → embeddings on disk. Two passes over the data: one that counts and names, one that computes, part by part.
 // H hidden size, K objectives, n rows of a part.
 
-import { readdir } from "node:fs/promises";
-import { basename } from "node:path";
+import { existsSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
 import type { Backbone } from "../backbone/backbone.ts";
 import type { Chat } from "../chat/chat.ts";
 import type { OverlongPolicy } from "../chat/overlong.ts";
 import type { Tensor } from "../checkpoint/dtypes.ts";
+import { EMBEDDED_BACKBONE } from "../checkpoint/location.ts";
 import type { DataLocation } from "../data/location.ts";
 import { InputError } from "../errors.ts";
 import { type EncodedRow, encodePair, encodeRating } from "./encode.ts";
@@ -15,11 +16,13 @@ import {
   type EmbeddingKind,
   type EmbeddingManifest,
   hashOf,
+  MANIFEST,
   prepareDirectory,
   type Rejection,
   writeManifest,
 } from "./manifest.ts";
 import { type PartInfo, partFile, readPart, writePart } from "./part.ts";
+import { type EmbedPlan, estimateSize } from "./plan.ts";
 import { numberedRecords, surveyData } from "./survey.ts";
 
 export interface EmbedOptions {
@@ -44,6 +47,8 @@ export interface EmbedOptions {
   readonly strict?: boolean;
   /** After an abort the current part is still finished; the run can be resumed. */
   readonly signal?: AbortSignal;
+  /** Called once, before anything is computed. Costs the tokenization of a sample of rows. */
+  readonly onPlan?: (plan: EmbedPlan) => void;
   readonly onProgress?: (progress: EmbedProgress) => void;
 }
 
@@ -65,7 +70,7 @@ const PART_ROWS = 8192;
  * @returns The manifest; `complete` is false if the signal was aborted.
  * @throws {InputError} If the data has no usable row, an objective is unknown, or the directory holds something else.
  *
- * Memory: one part, `partRows · H` floats (three times that for pairs). Source: the reference's stage-1 and stage-2
+ * Memory: one part, twice `partRows · H` floats (six times for pairs). Source: the reference's stage-1 and stage-2
  * preparation. Differs: one prompt embedding per pair, no padding, nothing dropped silently.
  */
 export async function embed(
@@ -83,7 +88,8 @@ export async function embed(
     version: 1,
     kind,
     backbone: {
-      location: options.location,
+      // A model that is trained on the embeddings looks for its backbone from another folder.
+      location: options.location === EMBEDDED_BACKBONE ? EMBEDDED_BACKBONE : resolve(options.location),
       fingerprint: backbone.fingerprint,
       hiddenSize: backbone.hiddenSize,
       dtype: backbone.dtype,
@@ -106,6 +112,7 @@ export async function embed(
   await prepareDirectory(out, run);
 
   const partCount = Math.max(1, Math.ceil(survey.rows / partRows));
+  const partAt = (index: number) => readPart(out, partFile(kind, index, partCount), hashOf({ run, index }));
   const parts: PartInfo[] = [];
   const manifest = (complete: boolean): EmbeddingManifest => {
     const rowsOut = parts.reduce((sum, part) => sum + part.rows.length, 0);
@@ -114,14 +121,22 @@ export async function embed(
       run,
       complete,
       rowsIn: survey.rows,
+      rowsUnrated: survey.rowsUnrated,
       rowsOut,
       rejections: parts.flatMap((part) => part.rejections),
       parts: parts.map(({ file, id, rows }) => ({ file, id, rows: rows.length })),
     };
   };
-  if ((await readdir(out)).length === 0) await writeManifest(out, manifest(false));
+  if (!existsSync(join(out, MANIFEST))) await writeManifest(out, manifest(false));
 
   const encode = { chat, maxTokens, overlong, objectives: names };
+  if (options.onPlan) {
+    const size = estimateSize(kind, survey, encode, backbone.hiddenSize);
+    let partsDone = 0;
+    while (partsDone < partCount && (await partAt(partsDone)) !== null) partsDone++;
+    const rowsDone = Math.min(partsDone * partRows, survey.rows);
+    options.onPlan({ rows: survey.rows, ...size, parts: partCount, partsDone, rowsDone });
+  }
   let tokens = 0;
   const finishPart = async (
     index: number,
@@ -147,12 +162,15 @@ export async function embed(
 
   let encoded: EncodedRow[] = [];
   let rejections: Rejection[] = [];
-  let existing = await readPart(out, partFile(kind, 0, partCount), hashOf({ run, index: 0 }));
+  let existing = await partAt(0);
   for await (const { row, source, record } of numberedRecords(options)) {
     if (!existing) {
       const result =
         record.kind === "error"
-          ? { rejected: record.error, kind: "invalid" as const }
+          ? {
+              rejected: `${basename(record.file)}: line ${record.line}: ${record.error}`,
+              kind: "invalid" as const,
+            }
           : record.kind === "rating"
             ? encodeRating(record, row, encode)
             : encodePair(record, row, encode);
@@ -177,7 +195,7 @@ export async function embed(
     rejections = [];
     if (last) break;
     if (options.signal?.aborted) return await written(out, manifest(false));
-    existing = await readPart(out, partFile(kind, index + 1, partCount), hashOf({ run, index: index + 1 }));
+    existing = await partAt(index + 1);
   }
   return await written(out, manifest(true));
 }

@@ -36,7 +36,7 @@ interface OpenPart {
   readonly tensors: ReadonlyMap<string, TensorRange>;
 }
 
-/** Rows per chunk: 8192 rows of 4096 floats are 128 MiB. */
+/** Rows per chunk: 2048 rows of 4096 floats are 32 MiB. */
 const CHUNK_ROWS = 2048;
 
 /** A complete embedding set. Nothing but the manifest is in memory until chunks are read. */

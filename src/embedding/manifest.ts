@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename } from "node:fs/promises";
+import { open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "../errors.ts";
+import { makeOutputDirectory } from "./output-directory.ts";
 
 /** What the rows of an embedding set are: rated conversations, or preference pairs. */
 export type EmbeddingKind = "ratings" | "pairs";
@@ -65,24 +66,28 @@ export interface EmbeddingManifest {
   readonly limit: number | null;
   readonly partRows: number;
   readonly objectives: readonly ObjectiveSummary[];
+  /** Rows read, invalid ones included. */
   readonly rowsIn: number;
+  /** Rows of the files that none of the objectives asked for is rated on; null where a limit ended the reading. */
+  readonly rowsUnrated: number | null;
   readonly rowsOut: number;
   readonly rejections: readonly Rejection[];
   readonly parts: readonly { readonly file: string; readonly id: string; readonly rows: number }[];
 }
 
-const FILE = "manifest.json";
+/** The file that makes a directory an embedding set. */
+export const MANIFEST = "manifest.json";
 
 /** Reads a set's manifest. @throws {InputError} If the directory is no embedding set. */
 export async function readManifest(directory: string): Promise<EmbeddingManifest> {
   const remedy = "give a directory that `armorm embed` has written";
   let text: string;
   try {
-    text = await readFile(join(directory, FILE), "utf8");
+    text = await readFile(join(directory, MANIFEST), "utf8");
   } catch {
     throw new InputError(
       "not-an-embedding-set",
-      `${directory}: expected an embedding set, got no ${FILE}`,
+      `${directory}: expected an embedding set, got no ${MANIFEST}`,
       remedy,
     );
   }
@@ -92,12 +97,12 @@ export async function readManifest(directory: string): Promise<EmbeddingManifest
   } catch {
     throw new InputError(
       "malformed-json",
-      `${join(directory, FILE)}: expected JSON, got something else`,
+      `${join(directory, MANIFEST)}: expected JSON, got something else`,
       remedy,
     );
   }
-  if (manifest.format !== "armorm-embeddings" || manifest.version !== 1) {
-    const got = `${manifest.format} version ${manifest.version}`;
+  if (manifest?.format !== "armorm-embeddings" || manifest.version !== 1) {
+    const got = manifest?.format ? `${manifest.format} version ${manifest.version}` : "something else";
     throw new InputError(
       "not-an-embedding-set",
       `${directory}: expected armorm-embeddings version 1, got ${got}`,
@@ -109,7 +114,7 @@ export async function readManifest(directory: string): Promise<EmbeddingManifest
 
 /** Writes the manifest under a temporary name, syncs it, and renames it into place. */
 export async function writeManifest(directory: string, manifest: EmbeddingManifest): Promise<void> {
-  const temporary = join(directory, `.${FILE}.tmp`);
+  const temporary = join(directory, `.${MANIFEST}.tmp`);
   const file = await open(temporary, "w");
   try {
     await file.writeFile(`${JSON.stringify(manifest, null, 1)}\n`);
@@ -117,7 +122,7 @@ export async function writeManifest(directory: string, manifest: EmbeddingManife
   } finally {
     await file.close();
   }
-  await rename(temporary, join(directory, FILE));
+  await rename(temporary, join(directory, MANIFEST));
 }
 
 /**
@@ -126,16 +131,20 @@ export async function writeManifest(directory: string, manifest: EmbeddingManife
  * @throws {InputError} If the directory holds anything else: nothing is ever overwritten.
  */
 export async function prepareDirectory(directory: string, run: string): Promise<void> {
-  await mkdir(directory, { recursive: true });
-  const entries = (await readdir(directory)).filter((name) => !name.endsWith(".tmp"));
+  await makeOutputDirectory(directory);
+  const all = await readdir(directory);
+  const entries = all.filter((name) => !name.endsWith(".tmp"));
   if (entries.length === 0) return;
   const remedy = "choose an empty folder, or delete this one";
-  if (!entries.includes(FILE)) {
+  if (!entries.includes(MANIFEST)) {
     const what = `${directory}: expected an empty folder, got one that holds ${entries[0]}`;
     throw new InputError("output-not-empty", what, remedy);
   }
   const manifest = await readManifest(directory);
-  if (manifest.run !== run) {
+  if (manifest.run === run) {
+    // What a killed run was writing when it died.
+    for (const name of all) if (name.endsWith(".tmp")) await rm(join(directory, name), { force: true });
+  } else {
     const what = `${directory}: expected an empty folder or this run begun, got embeddings of other data or options`;
     throw new InputError("output-not-empty", what, remedy);
   }

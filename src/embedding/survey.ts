@@ -17,6 +17,11 @@ export interface DataSelection {
 export interface Survey {
   /** Rows, unusable ones included. */
   readonly rows: number;
+  readonly usable: number;
+  /** Rows of the files that were passed over, because none of the objectives asked for is rated; null with a limit. */
+  readonly rowsUnrated: number | null;
+  /** Some of the usable records, evenly spread over the data. */
+  readonly sample: readonly SampledRecord[];
   readonly objectives: readonly ObjectiveSummary[];
   readonly files: readonly {
     readonly source: string;
@@ -25,6 +30,9 @@ export interface Survey {
     readonly rows: number;
   }[];
 }
+
+/** A usable record of a survey's sample. */
+export type SampledRecord = RatedConversation | PreferencePair;
 
 /** A record and its number over all data files. */
 export interface NumberedRecord {
@@ -48,7 +56,8 @@ export async function* numberedRecords(selection: DataSelection): AsyncGenerator
 }
 
 /**
- * Counts rows and objectives, and hashes the files: one pass of parsing, no memory beyond the objectives.
+ * Counts rows and objectives, samples records, and hashes the files: one pass of parsing, no memory beyond the
+ * objectives and the sample.
  *
  * @throws {InputError} `no-usable-rows` if no row can be used; those of the readers.
  */
@@ -57,10 +66,15 @@ export async function surveyData(selection: DataSelection): Promise<Survey> {
   let rows = 0;
   let firstError: RowError | null = null;
   let usable = 0;
+  const sample = evenSample<SampledRecord>();
   for await (const { record } of numberedRecords(selection)) {
     rows++;
-    if (record.kind === "error") firstError ??= record;
-    else usable++;
+    if (record.kind === "error") {
+      firstError ??= record;
+      continue;
+    }
+    sample.offer(record);
+    usable++;
     if (record.kind !== "rating") continue;
     for (const [name, rating] of Object.entries(record.ratings)) {
       const known = found.get(name);
@@ -80,11 +94,47 @@ export async function surveyData(selection: DataSelection): Promise<Survey> {
     );
   }
   const order = selection.objectives ?? [...found.keys()];
+  const unknown = order.filter((name) => !found.has(name));
+  if (selection.kind === "ratings" && unknown.length > 0) {
+    throw new InputError(
+      "unknown-objective",
+      `objectives: expected names that the data rates, got ${unknown.map((name) => `"${name}"`).join(", ")}`,
+      `the rows read rate ${[...found.keys()].join(", ") || "none of them"}; leave a name out, or raise --limit`,
+    );
+  }
   const files = await Promise.all(
     selection.data.map(async ({ source, path }) => {
       const { sha256, rows: count } = await describeFile(path);
       return { source, path, sha256, rows: count };
     }),
   );
-  return { rows, objectives: order.flatMap((name) => found.get(name) ?? []), files };
+  return {
+    rows,
+    usable,
+    rowsUnrated: selection.limit === undefined ? files.reduce((sum, file) => sum + file.rows, -rows) : null,
+    sample: sample.taken,
+    objectives: order.flatMap((name) => found.get(name) ?? []),
+    files,
+  };
+}
+
+const SAMPLE = 64;
+
+/** Every n-th of what is offered, n such that between `SAMPLE` and twice as many are kept. */
+function evenSample<T>() {
+  let every = 1;
+  let offered = 0;
+  let taken: T[] = [];
+  return {
+    get taken(): readonly T[] {
+      return taken;
+    },
+    offer(value: T): void {
+      if (offered++ % every !== 0) return;
+      taken.push(value);
+      if (taken.length < 2 * SAMPLE) return;
+      taken = taken.filter((_, i) => i % 2 === 0);
+      every *= 2;
+    },
+  };
 }

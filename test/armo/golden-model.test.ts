@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ArmoModel, openRewardModel } from "../../src/armo/armo-model.ts";
+import { openBackbone } from "../../src/backbone/backbone.ts";
+import { findGatingPosition } from "../../src/chat/gating-position.ts";
 import type { ByObjective } from "../../src/reward-model.ts";
 
 interface GoldenCase {
@@ -12,6 +14,15 @@ interface GoldenCase {
   readonly rewards_adjusted: number[];
   readonly coefficients: number[];
   readonly score: number;
+  readonly gating_token_position: number;
+  readonly hidden_state: number[];
+  readonly prompt_embedding: number[];
+}
+
+interface GoldenBatch {
+  readonly input_ids: number[][];
+  readonly attention_mask: number[][];
+  readonly expected_case_index: number[];
 }
 
 describe.each(["armorm-f32", "armorm-bf16-sharded"])("golden checkpoint %s", (name) => {
@@ -53,6 +64,28 @@ describe.each(["armorm-f32", "armorm-bf16-sharded"])("golden checkpoint %s", (na
     for (const [i, { input_ids }] of cases.entries()) {
       const [alone] = await model.scoreTokens([input_ids]);
       expect(alone).toEqual({ ...together[i], index: 0 });
+    }
+  });
+
+  test("reads the gating position and both hidden states that the scores come from", async () => {
+    await using backbone = await openBackbone(directory, { threads: 1 });
+    for (const c of cases) {
+      expect(findGatingPosition(c.input_ids, expected.gating_token_pattern)).toBe(c.gating_token_position);
+      const positions = [c.gating_token_position, c.input_ids.length - 1];
+      const [states] = await backbone.hiddenStates([{ ids: c.input_ids, positions }]);
+      close(
+        Object.fromEntries([...c.prompt_embedding, ...c.hidden_state].map((_, i) => [`${i}`, states![i]!])),
+        [...c.prompt_embedding, ...c.hidden_state],
+      );
+    }
+  });
+
+  test("a padded batch without its padding scores as the conversations alone", async () => {
+    for (const { input_ids, attention_mask, expected_case_index } of expected.batches as GoldenBatch[]) {
+      const rows = input_ids.map((ids, b) => ids.filter((_, i) => attention_mask[b]![i] === 1));
+      const scores = await model.scoreTokens(rows);
+      for (const [b, score] of scores.entries())
+        close({ score: score.score }, [cases[expected_case_index[b]!]!.score]);
     }
   });
 

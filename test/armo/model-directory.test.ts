@@ -63,10 +63,13 @@ beforeAll(async () => {
     },
     trainingKeys: BigUint64Array.of(promptKey(promptHash(prompt))),
     report: {
+      versions: { armorm: "0.1.0", node: "v20" },
+      sets: { ratings: [], pairs: [], reference: [], evaluation: [] },
       options: {},
       rows: {
-        ratings: { used: 5, test: 0, overlaps: 0, dropped: 0 },
-        pairs: { used: 4, test: 0, overlaps: 0, dropped: 0 },
+        ratings: { used: 5, test: 0, overlaps: 0, dropped: 0, remaining: 0 },
+        pairs: { used: 4, test: 0, overlaps: 0, dropped: 0, remaining: 0 },
+        reference: null,
       },
       objectives: heads.objectives.map(({ name }) => ({ name, ...row })),
       dropped: [{ name: "wit", reason: "no-rows" }],
@@ -88,6 +91,8 @@ beforeAll(async () => {
         "prefer the shorter": 0.5,
       },
       validationPairs: 2,
+      gating: {},
+      calibration: null,
       history: {} as TrainedModel["report"]["history"],
       secondsPerStage: { regression: 1, debiasing: 1, gating: 1 },
     },
@@ -108,7 +113,7 @@ test("its card names the objectives, the backbone and its licence's hold, and wh
   const card = readFileSync(at("model/README.md"), "utf8");
   for (const text of [
     "| kind | mine |",
-    "its licence holds",
+    "Its licence, apache-2.0, holds",
     "`tiny`",
     "Not fitted: wit (no-rows)",
     "reward · 4 + 1",

@@ -7,7 +7,7 @@ import {
   isHeadTensor,
   PUBLISHED_OBJECTIVES,
 } from "../../src/armo/heads.ts";
-import { compareScores, runGate, scoreEmbedding, toScore } from "../../src/armo/score.ts";
+import { compareScores, rankScores, runGate, scoreEmbedding, toScore } from "../../src/armo/score.ts";
 import { openCheckpoint } from "../../src/checkpoint/checkpoint.ts";
 import type { Tensor } from "../../src/checkpoint/dtypes.ts";
 import { readTensor } from "../../src/checkpoint/safetensors.ts";
@@ -116,6 +116,11 @@ test("heads that do not fit together are refused by name", async () => {
   expect(() => open({ count: 18 })).toThrow("model: expected a gate with 18 outputs, got 19");
   expect(() => open({ hiddenSize: 64 })).toThrow("expected gating.layers.0.weight [40, 64], got [40, 48]");
   expect(() => open({ temperature: 0 })).toThrow("a gating temperature above 0");
+  const twice = [...PUBLISHED_OBJECTIVES.slice(0, 18), PUBLISHED_OBJECTIVES[0]!];
+  const about = { objectives: twice, hiddenSize: 48, temperature: 10 };
+  expect(() => headsFromTensors(tensors, about, "model")).toThrow(
+    "each objective name once, got helpsteer-helpfulness twice",
+  );
   const without = new Map([...tensors].filter(([name]) => name !== "reward_transform_matrix"));
   expect(() => open({}, without)).toThrow("expected a tensor reward_transform_matrix [19, 19], got none");
   const regression = tensors.get("regression_layer.weight")!;
@@ -126,4 +131,21 @@ test("heads that do not fit together are refused by name", async () => {
   expect(() => open({}, new Map(tensors).set("regression_layer.weight", broken))).toThrow(
     "got NaN or infinity",
   );
+});
+
+test("ratings are rewards on the scale that people used, for objectives that have one", async () => {
+  const heads = await openHeads("armorm-f32");
+  const { cases } = JSON.parse(readFileSync(join(golden, "armorm-f32/expected.json"), "utf8"));
+  const gatingOutput = runGate(heads.gate, Float32Array.from(cases[0].prompt_embedding));
+  const parts = scoreEmbedding(heads, Float32Array.from(cases[0].hidden_state), gatingOutput);
+  const { rewards, ratings } = toScore(parts, heads.objectives, about);
+  const scaled = heads.objectives.filter(({ scale }) => scale);
+  expect(scaled.length).toBeGreaterThan(0);
+  // The published card: rating = reward · 5 − 0.5 for HelpSteer's attributes.
+  expect(ratings).toEqual(Object.fromEntries(scaled.map(({ name }) => [name, rewards[name]! * 5 - 0.5])));
+});
+
+test("ranking keeps the order of equal scores", () => {
+  expect(rankScores([1, 3, 2, 3])).toEqual([1, 3, 2, 0]);
+  expect(rankScores([5])).toEqual([0]);
 });

@@ -97,9 +97,10 @@ test("a bad row among good ones is counted with its line, the others are embedde
   const { code, stdout } = await embed(data, "one-bad", "--json");
   const manifest = JSON.parse(stdout);
   expect(manifest).toMatchObject({ complete: true, rowsIn: 3, rowsOut: 2 });
-  expect(manifest.rejections).toMatchObject([{ row: 1, kind: "invalid" }]);
+  const reason = expect.stringMatching(/^one-bad\.jsonl: line 2: malformed JSON/);
+  expect(manifest.rejections).toMatchObject([{ row: 1, kind: "invalid", reason }]);
   expect(code).toBe(2);
-  expectBadInput(await embed(data, "one-bad-strict", "--strict"), /malformed JSON/);
+  expectBadInput(await embed(data, "one-bad-strict", "--strict"), /one-bad\.jsonl: line 2: malformed JSON/);
 });
 
 test("unknown objectives, unknown options and missing options are refused by name", async () => {
@@ -109,6 +110,10 @@ test("unknown objectives, unknown options and missing options are refused by nam
   );
   expectBadInput(await train("--objectives", "charm"), /expected ones that are rated, got charm/);
   expectBadInput(await train("--debias", "charm"), /expected a fitted objective, got charm/);
+  expect((await train("--objectives", "quality,quality")).stderr).toMatch(
+    /expected each once, got quality twice/,
+  );
+  expectBadInput(await train("--validation-fraction", "0"), /expected a validation fraction above 0, got 0/);
   const misspelt = await train("--step", "3");
   expect(misspelt.code).toBe(2);
   expect(misspelt.stderr).toMatch(/unknown option '--step'[\s\S]*--steps/);
@@ -168,6 +173,18 @@ test("embeddings of another kind, width or backbone are refused", async () => {
   const score = ["score", "--model", at("model"), "--backbone", golden, at("conversations.jsonl")];
   write("conversations.jsonl", rating(1));
   expectBadInput(await runCli(score), /expected a backbone 256 wide, got/);
+});
+
+test("an output path that is a file, lies below one, or is empty is refused", async () => {
+  write("file.txt", "mine");
+  expectBadInput(
+    await embed(at("ratings.jsonl"), "file.txt"),
+    /expected a folder to write at .*file\.txt, got a file/,
+  );
+  expectBadInput(await embed(at("ratings.jsonl"), "file.txt/below"), /got a path below a file/);
+  const args = ["train", "--ratings", at("ratings"), "--pairs", at("pairs"), "--out"];
+  expectBadInput(await runCli([...args, at("file.txt")]), /got a file/);
+  expectBadInput(await runCli([...args, ""]), /expected a folder to write at an empty path/);
 });
 
 test("an output folder that holds something else is left alone", async () => {

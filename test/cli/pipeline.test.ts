@@ -78,6 +78,7 @@ test("train reports overlaps with evaluation sets, drops them on request, and wr
     "README.md",
     "config.json",
     "model.safetensors",
+    "report.html",
     "training-prompts.safetensors",
     "training.json",
   ]);
@@ -145,6 +146,44 @@ test("evaluate counts prompts that training saw, drops them on request, and agre
   const leaked = new Set(data.evaluation.slice(0, 5).map((row) => row.promptHash));
   const found = data.evaluation.filter((row) => leaked.has(row.promptHash)).length;
   expect(JSON.parse(leaky.stdout).overlaps.found).toBe(found);
+});
+
+test("report shows a model's training, evaluations and comparisons in one file that loads nothing", async () => {
+  const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
+  const training = JSON.parse(readFileSync(at("model/training.json"), "utf8"));
+  const counts = Object.values(training.gating as Record<string, { n: number }>).map(({ n }) => n);
+  expect(Object.keys(training.gating).sort()).toEqual([...data.families].sort());
+  expect(counts.reduce((sum, n) => sum + n, 0)).toBe(training.validationPairs);
+  const trained = readFileSync(at("model/report.html"), "utf8");
+  expect(trained).toContain(percent(training.accuracy["trained gate"]));
+
+  const { stdout } = await ok(
+    ...["evaluate", "pairs", "--model", at("model"), "--embeddings", at("evaluation")],
+    ...["--json", "--report", at("evaluated.html")],
+  );
+  const held = JSON.parse(stdout);
+  expect(held.calibration.reduce((sum: number, { n }: { n: number }) => sum + n, 0)).toBe(60);
+  expect(Object.keys(held.gating).sort()).toEqual([...data.families].sort());
+  expect(readFileSync(at("evaluated.html"), "utf8")).toContain(percent(held.score));
+
+  writeFileSync(at("held.json"), stdout);
+  const input = '{"id":"<b>x","prompt":"Name a prime.","responses":["Seven.","<script>no</script>"]}';
+  const compared = await runCli(["compare", "--model", at("model"), "--json"], { input });
+  writeFileSync(at("compared.jsonl"), compared.stdout);
+  const out = at("whole.html");
+  const report = await ok(
+    ...["report", at("model"), "--evaluation", at("held.json")],
+    ...["--comparisons", at("compared.jsonl"), "--out", out],
+  );
+  expect(report.stdout).toBe(`${out}\n`);
+  const page = readFileSync(out, "utf8");
+  const [{ margin }] = JSON.parse(compared.stdout).pairs;
+  expect(page).toContain(`by ${margin.toFixed(4)}`);
+  expect(page).toContain(percent(held.score));
+  expect(page).not.toMatch(/<script|<b>x|https?:/);
+
+  const wrong = await runCli(["report", at("model"), "--evaluation", at("model/training.json")]);
+  expect(wrong).toMatchObject({ code: 2, stderr: expect.stringMatching(/expected an evaluation of pairs/) });
 });
 
 test("a test share of prompts stays away from both stages", async () => {
@@ -305,4 +344,76 @@ test("a run killed in the middle leaves whole parts, and the same command ends w
   for (const name of names) {
     expect(readFileSync(at(`killed/${name}`)).equals(readFileSync(at(`whole/${name}`)))).toBe(true);
   }
+});
+
+test("reference data counts as seen, and is held to the same rules as the pairs", async () => {
+  const args = [
+    "train",
+    "--ratings",
+    at("ratings"),
+    "--pairs",
+    at("pairs"),
+    "--steps",
+    "3",
+    "--hidden-dim",
+    "8",
+  ];
+  const { stdout } = await ok(...args, "--reference", at("evaluation"), "--out", at("referenced"), "--json");
+  expect(JSON.parse(stdout).rows.reference).toMatchObject({ used: 60, overlaps: 0 });
+  const evaluation = await ok(
+    "evaluate",
+    "pairs",
+    "--json",
+    "--model",
+    at("referenced"),
+    "--embeddings",
+    at("evaluation"),
+  );
+  expect(JSON.parse(evaluation.stdout).overlaps).toEqual({ found: 60, dropped: 0 });
+  const held = [
+    ...args,
+    "--reference",
+    at("evaluation"),
+    "--evaluation",
+    at("evaluation"),
+    "--drop-overlaps",
+  ];
+  const { code, stderr } = await runCli([...held, "--out", at("never-referenced")]);
+  expect(stderr).toMatch(/expected responses to debias over, got none/);
+  expect(code).toBe(2);
+});
+
+test("pairs that could not be embedded are told by evaluate, from text and from embeddings", async () => {
+  const rows = [
+    data.evaluation[0],
+    { ...data.evaluation[1], chosen: "on and on ".repeat(900) },
+    data.evaluation[2],
+  ];
+  const path = writeRows("with-long.jsonl", rows);
+  await ok("embed", "--backbone", "tiny", "--kind", "pairs", "--data", path, "--out", at("with-long"));
+  const evaluate = async (...args: string[]) =>
+    JSON.parse((await ok("evaluate", "pairs", "--json", "--model", at("model"), ...args)).stdout);
+  for (const report of [await evaluate("--data", path), await evaluate("--embeddings", at("with-long"))]) {
+    expect(report.n).toBe(2);
+    expect(report.rejected).toMatchObject([
+      { kind: "too-long", reason: expect.stringMatching(/too long: \d+ tokens/) },
+    ]);
+  }
+});
+
+test("rows that none of the chosen objectives is rated on are counted", async () => {
+  const chosen = data.ratings.filter((row) => row.ratings.structure !== undefined).length;
+  const { stdout } = await ok(
+    "embed",
+    "--backbone",
+    "tiny",
+    "--data",
+    at("ratings.jsonl"),
+    "--out",
+    at("one-objective"),
+    "--objectives",
+    "structure",
+    "--json",
+  );
+  expect(JSON.parse(stdout)).toMatchObject({ rowsIn: chosen, rowsOut: chosen, rowsUnrated: 240 - chosen });
 });

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -8,7 +8,9 @@ import { resolveLocation } from "../../src/checkpoint/location.ts";
 import { parseDataLocation } from "../../src/data/location.ts";
 import { type EmbedOptions, embed } from "../../src/embedding/embed.ts";
 import { openEmbeddingSet } from "../../src/embedding/embedding-set.ts";
+import { type EmbedPlan, estimateSize } from "../../src/embedding/plan.ts";
 import { openPromptRows } from "../../src/embedding/prompt-rows.ts";
+import { surveyData } from "../../src/embedding/survey.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "armorm-embed-"));
 let backbone: Backbone;
@@ -191,4 +193,63 @@ test("how the data is cut into parts does not change a row", async () => {
   const parts = await collect((await openEmbeddingSet(join(folder, "ratings"))).ratings());
   const joined = parts.flatMap((chunk) => [...chunk.embeddings]);
   expect([...one!.embeddings]).toEqual(joined);
+});
+
+test("the plan says before anything is computed what a run will cost, and what is there already", async () => {
+  const path = join(folder, "ratings.jsonl");
+  const stop = new AbortController();
+  stop.abort();
+  const plans: EmbedPlan[] = [];
+  const onPlan = (plan: EmbedPlan) => plans.push(plan);
+  await run(path, "planned", { partRows: 10, signal: stop.signal, onPlan });
+  await run(path, "planned", { partRows: 10, onPlan });
+  const tokens = ratings.reduce((sum, { prompt, response }) => {
+    const messages = [
+      { role: "user", content: prompt },
+      { role: "assistant", content: response },
+    ];
+    return sum + chat.encode(messages).ids.length;
+  }, 0);
+  expect(plans[0]).toMatchObject({ rows: 23, tokens, parts: 3, partsDone: 0, rowsDone: 0 });
+  expect(plans[1]).toEqual({ ...plans[0]!, partsDone: 1, rowsDone: 10 });
+  const files = readdirSync(join(folder, "planned")).filter((name) => name.endsWith(".safetensors"));
+  const bytes = files.reduce((sum, name) => sum + statSync(join(folder, "planned", name)).size, 0);
+  expect(plans[0]!.bytes / bytes).toBeGreaterThan(0.9);
+  expect(plans[0]!.bytes / bytes).toBeLessThan(1.1);
+});
+
+test("a sample of many rows is spread over all of them, and the estimate is close", async () => {
+  const many = Array.from({ length: 1000 }, (_, i) => ({
+    prompt: "Go on.",
+    response: words(1 + (i % 50) + (i > 500 ? 40 : 0)),
+    ratings: { quality: 1 },
+  }));
+  const data = [parseDataLocation(writeRows("many.jsonl", many))];
+  const survey = await surveyData({ kind: "ratings", data });
+  expect(survey.sample.length).toBeGreaterThanOrEqual(64);
+  expect(survey.sample.length).toBeLessThan(128);
+  const context = { chat, maxTokens: 1024, overlong: "reject", objectives: ["quality"] } as const;
+  const { tokens } = estimateSize("ratings", survey, context, 256);
+  const exact = many.reduce((sum, { prompt, response }) => {
+    const messages = [
+      { role: "user", content: prompt },
+      { role: "assistant", content: response },
+    ];
+    return sum + chat.encode(messages).ids.length;
+  }, 0);
+  expect(Math.abs(tokens / exact - 1)).toBeLessThan(0.05);
+});
+
+test("a run that died while it wrote its first manifest is continued, and what it left is cleaned up", async () => {
+  const path = join(folder, "ratings.jsonl");
+  const out = join(folder, "died");
+  mkdirSync(out);
+  writeFileSync(join(out, ".manifest.json.tmp"), "{");
+  const stop = new AbortController();
+  stop.abort();
+  await run(path, "died", { partRows: 10, signal: stop.signal });
+  writeFileSync(join(out, "ratings-00002-of-00003.safetensors.1-ab.tmp"), "half");
+  const manifest = await run(path, "died", { partRows: 10 });
+  expect(manifest).toMatchObject({ complete: true, rowsOut: 23 });
+  expect(readdirSync(out)).toEqual(readdirSync(join(folder, "ratings")));
 });

@@ -1,0 +1,142 @@
+import { Command, Option } from "commander";
+import pc from "picocolors";
+import { rankScores } from "../armo/score.ts";
+import type { Message } from "../chat/messages.ts";
+import type { ComparisonRow } from "../data/records.ts";
+import { InputError } from "../errors.ts";
+import { letter } from "./compare.ts";
+import { parseNumberFromZero } from "./flags.ts";
+import { fixed, print, shorten, table } from "./output.ts";
+import { countRows, idOf, type RowFlags, rowHeading, rowSource, runRows, withRowOptions } from "./rows.ts";
+import { type ModelFlags, openModel, runIdentity, withModelOptions } from "./score.ts";
+
+interface RankFlags extends ModelFlags, RowFlags {
+  write?: TrainingRows;
+  minMargin?: number;
+}
+
+/** `sft`: the best response. `dpo`: the best against the worst. */
+type TrainingRows = "sft" | "dpo";
+
+/** Best of N: indices into the responses, best first. */
+interface Ranking {
+  readonly ranking: readonly number[];
+  /** In the order of the responses. */
+  readonly scores: readonly number[];
+  readonly best: number;
+}
+
+export function rankCommand(): Command {
+  const command = new Command("rank")
+    .description("best of N: rank the responses to each prompt, or turn them into training rows")
+    .argument("[file]", "JSON or JSONL: prompt and responses; - or nothing reads standard input")
+    .addOption(
+      new Option(
+        "--write <rows>",
+        "training rows instead: the best response, or the best against the worst",
+      ).choices(["sft", "dpo"]),
+    )
+    .option(
+      "--min-margin <x>",
+      "dpo: leave out prompts whose scores lie closer together",
+      parseNumberFromZero,
+    );
+  return withModelOptions(withRowOptions(command))
+    .action(run)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  armorm rank --model model samples.jsonl --write sft --out rejection-sampled.jsonl
+  generate-samples | armorm rank --model model --write dpo --min-margin 0.02 > preferences.jsonl`,
+    );
+}
+
+// Loaded by a function of its own: tsc does not rewrite import paths inside a function that says `await using`.
+const loadReaders = () => import("../data/conversations.ts");
+
+async function run(file: string | undefined, flags: RankFlags): Promise<void> {
+  const { write, minMargin } = flags;
+  if (minMargin !== undefined && write !== "dpo") {
+    throw new InputError(
+      "wrong-usage",
+      "--min-margin: expected --write dpo beside it, got none",
+      "add --write dpo",
+    );
+  }
+  const { readCandidates } = await loadReaders();
+  const total = await countRows(file);
+  const identity = { run: await runIdentity("rank", flags), write, minMargin };
+  await using model = await openModel(flags);
+  await runRows<ComparisonRow, Ranking>(flags, {
+    what: "ranking",
+    done: "ranked",
+    rows: readCandidates(rowSource(file)),
+    total,
+    identity,
+    compute: async (rows) => {
+      const scores = await model.score(rows.flatMap(({ prompt, responses }) => answered(prompt, responses)));
+      let at = 0;
+      return rows.map(({ responses }) => {
+        const own = scores.slice(at, at + responses.length).map(({ score }) => score);
+        at += responses.length;
+        const ranking = rankScores(own);
+        return { ranking, scores: own, best: ranking[0]! };
+      });
+    },
+    toJson: (ranking, row) => {
+      const content =
+        write === "sft" ? sftRow(ranking, row) : write === "dpo" ? dpoRow(ranking, row, minMargin) : ranking;
+      return content ? [{ ...idOf(row), ...content }] : [];
+    },
+    ...(write ? {} : { print: printRanking }),
+    // A row that says what went wrong has no place among training rows.
+    errorsInPlace: write === undefined,
+  });
+}
+
+const answered = (prompt: readonly Message[], responses: readonly string[]): Message[][] =>
+  responses.map((content) => [...prompt, { role: "assistant", content }]);
+
+/** Rejection sampling: a conversation that ends with the best response. */
+function sftRow({ best }: Ranking, { prompt, responses }: ComparisonRow): object {
+  return { messages: answered(prompt, responses)[best] };
+}
+
+/** The best against the worst, conversational; null where they tie or lie closer than `minMargin`. */
+function dpoRow(
+  { ranking, scores, best }: Ranking,
+  { prompt, responses }: ComparisonRow,
+  minMargin = 0,
+): object | null {
+  const worst = ranking.at(-1)!;
+  const margin = scores[best]! - scores[worst]!;
+  if (margin <= 0 || margin < minMargin) return null;
+  const message = (i: number): Message[] => [{ role: "assistant", content: responses[i]! }];
+  return {
+    prompt,
+    chosen: message(best),
+    rejected: message(worst),
+    score_chosen: scores[best],
+    score_rejected: scores[worst],
+    margin,
+  };
+}
+
+function printRanking({ ranking, scores, best }: Ranking, row: ComparisonRow, index: number): void {
+  print(`${rowHeading(row, index)}  ${shorten(row.prompt.at(-1)!.content)}`);
+  const columns = [
+    { title: "" },
+    { title: "score", align: "right" },
+    { title: "behind", align: "right" },
+    { title: "response" },
+  ] as const;
+  const rows = ranking.map((i) => [
+    i === best ? pc.green(letter(i)) : letter(i),
+    fixed(scores[i], 4),
+    i === best ? "" : fixed(scores[best]! - scores[i]!, 4),
+    pc.dim(shorten(row.responses[i]!, 80)),
+  ]);
+  print(table(columns, rows));
+  print();
+}
