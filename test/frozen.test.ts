@@ -78,7 +78,7 @@ test("options of the command line", () => {
       "compare: --limit --out --strict --json --model --backbone --chat-template --gating-pattern --bos --compat --threads",
       "rank: --write --min-margin --limit --out --strict --json --model --backbone --chat-template --gating-pattern --bos --compat --threads",
       "evaluate:",
-      "pairs: --data --embeddings --drop-overlaps --limit --report --json --model --backbone --chat-template --gating-pattern --bos --compat --threads",
+      "pairs: --data --embeddings --drop-overlaps --limit --out --report --json --model --backbone --chat-template --gating-pattern --bos --compat --threads",
       "report: --evaluation --comparisons --out",
       "inspect: --json",
       "data:",

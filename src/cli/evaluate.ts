@@ -2,14 +2,18 @@ import { basename } from "node:path";
 import { Command } from "commander";
 import pc from "picocolors";
 import type { ModelDirectory } from "../armo/model-directory.ts";
+import { hashOf } from "../embedding/manifest.ts";
 import { InputError } from "../errors.ts";
 import type { PairEvaluation, PairScorer } from "../evaluation/evaluate-pairs.ts";
 import type { Accuracy } from "../evaluation/pairs.ts";
 import type { RewardModel } from "../reward-model.ts";
 import { EXIT, interruptSignal } from "./failure.ts";
 import { parsePositiveInteger, pick } from "./flags.ts";
+import { keptScores } from "./kept-scores.ts";
+import { modelIdentity } from "./model-identity.ts";
 import { integer, note, percent, print, printJson, table } from "./output.ts";
 import { formatSeconds, startProgress } from "./progress.ts";
+import { openResultFile } from "./result-file.ts";
 import { type ModelFlags, openModel, withModelOptions } from "./score.ts";
 
 interface EvaluateFlags extends ModelFlags {
@@ -17,6 +21,7 @@ interface EvaluateFlags extends ModelFlags {
   embeddings?: string[];
   dropOverlaps?: boolean;
   limit?: number;
+  out?: string;
   report?: string;
   json?: boolean;
 }
@@ -28,6 +33,10 @@ export function evaluateCommand(): Command {
     .option("--embeddings <dir...>", "embedded pairs: the heads alone run, in seconds")
     .option("--drop-overlaps", "leave out pairs whose prompt the model was trained on")
     .option("--limit <n>", "only the first n pairs", parsePositiveInteger)
+    .option(
+      "--out <file>",
+      "with --data: keep the scores there; the same command continues a run that was stopped",
+    )
     .option("--report <file>", "also write a report as HTML: this evaluation beside the model's training")
     .option("--json", "print the evaluation as JSON");
   withModelOptions(pairs)
@@ -51,6 +60,13 @@ async function run(flags: EvaluateFlags): Promise<void> {
       "give exactly one",
     );
   }
+  if (flags.out !== undefined && flags.embeddings) {
+    throw new InputError(
+      "wrong-usage",
+      "evaluate: --out keeps the scores of --data",
+      "leave --out out: embeddings take seconds",
+    );
+  }
   const started = performance.now();
   const signal = interruptSignal();
   const progress = startProgress("evaluating", "pairs");
@@ -67,7 +83,7 @@ async function run(flags: EvaluateFlags): Promise<void> {
       onProgress: (done) => progress.update(done, total),
     }).finally(() => progress.stop());
   const report = flags.data
-    ? await evaluateData(flags, evaluate, signal)
+    ? await evaluateData(flags, directory, evaluate, signal)
     : await evaluateEmbeddings(flags, directory, evaluate);
   if (flags.json) printJson(report);
   else printPairEvaluation(report);
@@ -103,6 +119,7 @@ const loadPairScoring = () =>
 
 async function evaluateData(
   flags: EvaluateFlags,
+  directory: ModelDirectory,
   evaluate: Evaluate,
   signal: AbortSignal,
 ): Promise<PairEvaluation> {
@@ -111,9 +128,22 @@ async function evaluateData(
   const files = await Promise.all(locations.map(({ path }) => describeFile(path)));
   const rows = files.reduce((sum, file) => sum + file.rows, 0);
   await using model = await openModel(flags);
-  const score: PairScorer = (skip) =>
-    scorePairs(model, readPairs(locations), { ...pick(flags, ["limit"]), skip, signal });
-  return await evaluate(score, model.trainedOn, Math.min(rows, flags.limit ?? rows));
+  const scoreFrom = (done: number, skip: (promptHash: string) => boolean) =>
+    scorePairs(model, readPairs(locations), { ...pick(flags, ["limit"]), done, skip, signal });
+  const total = Math.min(rows, flags.limit ?? rows);
+  if (flags.out === undefined) return await evaluate((skip) => scoreFrom(0, skip), model.trainedOn, total);
+  const identity = {
+    command: "evaluate pairs",
+    model: await modelIdentity(directory, flags),
+    data: files.map(({ sha256 }) => sha256),
+    dropOverlaps: flags.dropOverlaps ?? false,
+  };
+  await using file = await openResultFile(flags.out, hashOf(identity));
+  return await evaluate(
+    (skip) => keptScores(file, total, (done) => scoreFrom(done, skip)),
+    model.trainedOn,
+    total,
+  );
 }
 
 async function evaluateEmbeddings(

@@ -81,7 +81,7 @@ export async function evaluatePairs(
     else {
       if (trainedOn?.(row.promptHash)) overlaps.found++;
       if ("skipped" in row) overlaps.dropped++;
-      else if (!Number.isFinite(row.chosen.score - row.rejected.score)) {
+      else if (!Number.isFinite(row.chosen.score) || !Number.isFinite(row.rejected.score)) {
         const { id, subset } = row;
         rejected.push({
           id,
@@ -118,39 +118,45 @@ export async function evaluatePairs(
 const BATCH = 32;
 
 export interface ScorePairsOptions {
+  /** Only the first records. */
   readonly limit?: number;
+  /** Records at the beginning that an earlier run has scored: they are passed over. Default 0. */
+  readonly done?: number;
   readonly skip?: (promptHash: string) => boolean;
   readonly signal?: AbortSignal;
 }
 
-/** Scores pairs of text, the first `limit`, many at a time; the responses of a pair share the prompt's computation. */
+/**
+ * Scores pairs of text, many at a time: one result per record, in order. The responses of a pair share the prompt's
+ * computation.
+ */
 export async function* scorePairs(
   model: RewardModel,
   records: AsyncIterable<PreferencePair | RowError>,
-  { limit = Number.POSITIVE_INFINITY, skip = () => false, signal }: ScorePairsOptions = {},
+  { limit = Number.POSITIVE_INFINITY, done = 0, skip = () => false, signal }: ScorePairsOptions = {},
 ): AsyncGenerator<PairScores | RejectedPair | SkippedPair> {
   let batch: (PreferencePair | RowError)[] = [];
   let read = 0;
   for await (const record of records) {
     if (read++ >= limit) break;
-    if (record.kind === "pair" && skip(record.promptHash)) {
-      yield { promptHash: record.promptHash, skipped: true };
-      continue;
-    }
+    if (read <= done) continue;
     batch.push(record);
     if (batch.length < BATCH) continue;
-    yield* scoreBatch(model, batch, signal);
+    yield* scoreBatch(model, batch, skip, signal);
     batch = [];
   }
-  yield* scoreBatch(model, batch, signal);
+  yield* scoreBatch(model, batch, skip, signal);
 }
 
 async function* scoreBatch(
   model: RewardModel,
   batch: readonly (PreferencePair | RowError)[],
+  skip: (promptHash: string) => boolean,
   signal: AbortSignal | undefined,
-): AsyncGenerator<PairScores | RejectedPair> {
-  const pairs = batch.filter((record) => record.kind === "pair");
+): AsyncGenerator<PairScores | RejectedPair | SkippedPair> {
+  const pairs = batch
+    .filter((record) => record.kind === "pair")
+    .filter(({ promptHash }) => !skip(promptHash));
   const scores = await scoreTogether(model, pairs, signal);
   for (const record of batch) {
     if (record.kind === "error") {
@@ -162,9 +168,10 @@ async function* scoreBatch(
       };
       continue;
     }
-    const result = scores.get(record)!;
+    const result = scores.get(record);
     const { id, source, subset, promptHash } = record;
-    if ("reason" in result) yield { id, source, kind: result.kind, reason: result.reason };
+    if (!result) yield { promptHash, skipped: true };
+    else if ("reason" in result) yield { id, source, kind: result.kind, reason: result.reason };
     else yield { id, subset: subset ?? source, promptHash, chosen: result.chosen, rejected: result.rejected };
   }
 }

@@ -417,3 +417,26 @@ test("rows that none of the chosen objectives is rated on are counted", async ()
   );
   expect(JSON.parse(stdout)).toMatchObject({ rowsIn: chosen, rowsOut: chosen, rowsUnrated: 240 - chosen });
 });
+
+test("an evaluation that was killed continues, and comes to the same figures", async () => {
+  const args = ["evaluate", "pairs", "--json", "--model", at("model"), "--data", at("pairs.jsonl")];
+  const whole = JSON.parse((await ok(...args)).stdout);
+  const killed = runCli([...args, "--out", at("kept.jsonl")]);
+  const kept = () =>
+    existsSync(at("kept.jsonl")) ? readFileSync(at("kept.jsonl"), "utf8").split("\n").length - 1 : 0;
+  while (kept() < 32) await new Promise((resolve) => setTimeout(resolve, 5));
+  killed.kill();
+  expect((await killed).code).toBeNull();
+  const before = readFileSync(at("kept.jsonl"), "utf8").split("\n").slice(0, 32);
+  const continued = JSON.parse((await ok(...args, "--out", at("kept.jsonl"))).stdout);
+  expect(continued).toEqual(whole);
+  expect(readFileSync(at("kept.jsonl"), "utf8").split("\n").slice(0, 32)).toEqual(before);
+  expect(kept()).toBe(165);
+  // Everything is there: nothing is computed again, and other options are another run.
+  expect(JSON.parse((await ok(...args, "--out", at("kept.jsonl"))).stdout)).toEqual(whole);
+  const other = await runCli([...args, "--drop-overlaps", "--out", at("kept.jsonl")]);
+  expect(other).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/expected no file or this run begun/),
+  });
+});
