@@ -10,7 +10,7 @@ export interface Message {
  * Roles that may appear in a conversation. The list is closed because templates write the role between their own
  * special tokens: a free role would be a way to forge them, and a misspelt one would be scored as something else.
  */
-export const ROLES = ["system", "developer", "user", "assistant", "tool", "function", "ipython"] as const;
+const ROLES = ["system", "developer", "user", "assistant", "tool", "function", "ipython"] as const;
 
 /**
  * Checks that `value` is a non-empty array of `{ role, content }` with a known role and text as content.

@@ -134,7 +134,7 @@ async function run(flags: TrainFlags): Promise<void> {
 }
 
 /** The tables that a training run ends with. */
-export function printTrainingReport(report: TrainingReport): void {
+function printTrainingReport(report: TrainingReport): void {
   const { ratings, pairs } = report.rows;
   for (const [what, rows] of [
     ["ratings", ratings],
