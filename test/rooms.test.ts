@@ -53,3 +53,12 @@ test("imports between rooms point one way", () => {
 test("every import names a file that exists", () => {
   expect(imports.filter(({ target }) => !files.includes(target))).toEqual([]);
 });
+
+test("ONNX Runtime is loaded in one place, which turns its telemetry off first", () => {
+  const loading = files.filter((file) =>
+    /(?:^import (?!type )[^;]*from|^import|import\(|require\w*\([^)]*\)\(|require\()\s*"onnxruntime-/m.test(
+      readFileSync(join(src, file), "utf8").replace(/typeof import\([^)]*\)/g, ""),
+    ),
+  );
+  expect(loading).toEqual(["engine/runtime.ts"]);
+});

@@ -3,6 +3,7 @@
 import { Graph } from "../engine/graph.ts";
 import * as op from "../engine/operators.ts";
 import { openSession } from "../engine/session.ts";
+import { gateOf } from "./gating-network.ts";
 import type { Gate } from "./heads.ts";
 
 /** The gate for many prompts at once. */
@@ -15,16 +16,12 @@ export interface BatchedGate extends AsyncDisposable {
 export async function openBatchedGate({ layers, temperature, logitScale }: Gate): Promise<BatchedGate> {
   const graph = new Graph();
   const H = layers[0]!.inputs;
-  let activation = graph.input("prompts", "f32", ["N", H]);
-  for (const [i, { weight, bias, inputs, outputs }] of layers.entries()) {
-    if (i > 0) activation = op.relu(activation);
-    activation = op.gemm(activation, graph.constant(weight, [outputs, inputs]), {
-      transB: true,
-      bias: graph.constant(bias, [outputs]),
-    }); // [N, D], at last [N, K]
-  }
-  const softmax = op.softmax(op.div(activation, op.scalar(activation, temperature)));
-  graph.output("gate", op.mul(softmax, op.scalar(softmax, logitScale))); // [N, K]
+  const parameters = layers.flatMap(({ weight, bias, inputs, outputs }) => [
+    graph.constant(weight, [outputs, inputs]),
+    graph.constant(bias, [outputs]),
+  ]);
+  const mixed = gateOf(graph.input("prompts", "f32", ["N", H]), parameters, temperature);
+  graph.output("gate", op.mul(mixed, op.scalar(mixed, logitScale))); // [N, K]
   const session = await openSession(graph);
   return {
     async run(data) {

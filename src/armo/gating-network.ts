@@ -137,8 +137,24 @@ interface GatingInputs {
 }
 
 function marginOf({ prompts, differences, masks, parameters }: GatingInputs, temperature: number): Value {
+  const gate = gateOf(op.cast(prompts, differences.dtype), parameters, temperature, masks); // [B, K]
+  return op.reduceSum(op.mul(gate, differences), [1]); // [B]
+}
+
+/**
+ * softmax(MLP(prompt) / temperature) as a graph: `[B, H]` → `[B, K]`.
+ *
+ * @param parameters Weight `[out, in]` and bias of each layer; what follows the last whole layer is not read.
+ * @param masks Multiply the hidden activations.
+ */
+export function gateOf(
+  prompts: Value,
+  parameters: readonly Value[],
+  temperature: number,
+  masks: readonly Value[] = [],
+): Value {
   const layers = Math.floor(parameters.length / 2);
-  let activation = op.cast(prompts, differences.dtype); // [B, H]
+  let activation = prompts;
   for (let i = 0; i < layers; i++) {
     const bias = parameters[2 * i + 1]!;
     activation = op.gemm(activation, parameters[2 * i]!, { transB: true, bias }); // [B, D], at last [B, K]
@@ -147,8 +163,7 @@ function marginOf({ prompts, differences, masks, parameters }: GatingInputs, tem
     const mask = masks[i];
     if (mask) activation = op.mul(activation, mask);
   }
-  const gate = op.softmax(op.div(activation, op.scalar(activation, temperature))); // [B, K]
-  return op.reduceSum(op.mul(gate, differences), [1]); // [B]
+  return op.softmax(op.div(activation, op.scalar(activation, temperature)));
 }
 
 function parameterFeeds(parameters: readonly Parameter[]): Record<string, Feed> {

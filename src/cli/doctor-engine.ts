@@ -25,13 +25,13 @@ export const KNOWN_ANSWER = {
 
 /** ONNX Runtime loads and computes. */
 export async function onnxRuntimeCheck(): Promise<Check> {
-  const [{ Graph }, op, { openSession }, { env }] = await Promise.all([
+  const [{ Graph }, op, { openSession }, { ort }] = await Promise.all([
     import("../engine/graph.ts"),
     import("../engine/operators.ts"),
     import("../engine/session.ts"),
-    import("onnxruntime-node"),
+    import("../engine/runtime.ts"),
   ]);
-  const version = env.versions.node ?? env.versions.common;
+  const version = ort.env.versions.node ?? ort.env.versions.common;
   const graph = new Graph();
   const x = graph.input("x", "f32", ["B", 2]);
   graph.output("y", op.gemm(x, graph.constant([1, 2, 3, 4], [2, 2], "f32")));
@@ -104,8 +104,9 @@ const loadBackbone = () =>
 
 /** What ONNX Runtime could compute on, and how to add CUDA. */
 export async function providersCheck(): Promise<Check> {
-  const { listSupportedBackends } = await import("onnxruntime-node");
-  const bundled = listSupportedBackends()
+  const { ort } = await import("../engine/runtime.ts");
+  const bundled = ort
+    .listSupportedBackends()
     .filter((backend) => backend.bundled)
     .map(({ name }) => name);
   const gpu = existsSync("/proc/driver/nvidia/gpus");

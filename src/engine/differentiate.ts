@@ -98,9 +98,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   Exp: (node, dy) => [() => op.mul(dy, result(node))],
   Log: (node, dy) => [() => op.div(dy, operand(node))],
   Sqrt: (node, dy) => [() => op.div(dy, op.add(result(node), result(node)))],
-  Tanh: (node, dy) => [() => op.sub(dy, op.mul(dy, op.mul(result(node), result(node))))],
   Relu: (node, dy) => [() => op.where(op.greater(result(node), op.scalar(dy, 0)), dy, op.scalar(dy, 0))],
-  Sigmoid: (node, dy) => [() => op.mul(dy, op.mul(result(node), op.sub(op.scalar(dy, 1), result(node))))],
   Cast: (node, dy) => [() => op.cast(dy, operand(node).dtype)],
   // Constant wherever they have a slope.
   Sign: () => [],

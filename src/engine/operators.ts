@@ -18,9 +18,7 @@ export const abs = (x: Value): Value => unary("Abs", x);
 export const exp = (x: Value): Value => unary("Exp", x);
 export const log = (x: Value): Value => unary("Log", x);
 export const sqrt = (x: Value): Value => unary("Sqrt", x);
-export const tanh = (x: Value): Value => unary("Tanh", x);
 export const relu = (x: Value): Value => unary("Relu", x);
-export const sigmoid = (x: Value): Value => unary("Sigmoid", x);
 export const sign = (x: Value): Value => unary("Sign", x);
 
 /** softplus(x) = log(1 + eˣ) = max(x, 0) + log(1 + e^−|x|): it does not overflow, and has kernels in f32 and f64. */

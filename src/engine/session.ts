@@ -1,6 +1,7 @@
 import { parse } from "node:path";
-import ort from "onnxruntime-node";
+import type { InferenceSession, Tensor } from "onnxruntime-node";
 import type { DType, Graph } from "./graph.ts";
+import { ort } from "./runtime.ts";
 
 /** The data of a tensor that goes into a graph or comes out of it. f16 and bf16 do not cross this border: cast inside. */
 export type TensorData = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint8Array;
@@ -58,7 +59,7 @@ export async function openSession(graph: Graph, options: SessionOptions = {}): P
   const inputs = new Map(graph.inputs.map((value) => [value.name, value]));
   return {
     async run(feeds, into = {}) {
-      const tensors: Record<string, ort.Tensor> = {};
+      const tensors: Record<string, Tensor> = {};
       for (const [name, value] of inputs) {
         const feed = feeds[name];
         if (!feed) throw new TypeError(`run: input ${name} is missing`);
@@ -70,18 +71,18 @@ export async function openSession(graph: Graph, options: SessionOptions = {}): P
         }
         tensors[name] = toTensor(feed, value.dtype);
       }
-      const fetches: Record<string, ort.Tensor | null> = {};
+      const fetches: Record<string, Tensor | null> = {};
       for (const { name, value } of graph.outputs) {
         const buffer = into[name];
         fetches[name] = buffer ? toTensor(buffer, value.dtype) : null;
       }
-      const results = await session.run(tensors, fetches as ort.InferenceSession.OnnxValueMapType);
+      const results = await session.run(tensors, fetches as InferenceSession.OnnxValueMapType);
       return Object.fromEntries(
         graph.outputs.map(({ name }) => {
           // A preallocated output is written in place, but the tensor returned for it is a copy: hand back the buffer.
           const buffer = into[name];
           if (buffer) return [name, buffer];
-          const tensor = results[name] as ort.Tensor;
+          const tensor = results[name] as Tensor;
           return [name, { data: tensor.data as TensorData, shape: tensor.dims }];
         }),
       );
@@ -110,7 +111,7 @@ function matches(dtype: DType, shape: readonly (number | string)[], feed: Feed):
   );
 }
 
-function toTensor({ data, shape }: Feed, dtype: DType): ort.Tensor {
+function toTensor({ data, shape }: Feed, dtype: DType): Tensor {
   if (dtype === "f16" || dtype === "bf16") {
     throw new TypeError(`run: ${dtype} tensors stay inside the graph; add a cast to f32`);
   }

@@ -5,6 +5,10 @@ import { trainGating } from "../../src/armo/gating-training.ts";
 import { sideOfRow } from "../../src/armo/split.ts";
 import { promptKey } from "../../src/armo/training-rows.ts";
 import { promptHash } from "../../src/data/prompt-hash.ts";
+import { gradients } from "../../src/engine/differentiate.ts";
+import { Graph, type Value } from "../../src/engine/graph.ts";
+import * as op from "../../src/engine/operators.ts";
+import { openSession } from "../../src/engine/session.ts";
 import { createRandom } from "../../src/random.ts";
 
 const [N, H, K] = [256, 8, 3];
@@ -35,14 +39,31 @@ const options = {
   batchSize: 64,
 };
 
-test("a softmax across chosen and rejected weighs every objective by one half, whatever the gate says", () => {
-  const random = createRandom(3);
-  for (let i = 0; i < 20; i++) {
-    // The reference runs the gate on two equal prompt embeddings, so both rows of its logits are the same.
-    const logit = 10 * random.normal();
-    const [chosen, rejected] = [Math.exp(logit), Math.exp(logit)];
-    expect(chosen / (chosen + rejected)).toBe(0.5);
-  }
+/** The gradient of the loss by the gate's weights, with the softmax over the named axis of the logits `[B, 2, K]`. */
+async function gateGradient(over: "responses" | "objectives"): Promise<Float64Array> {
+  const [B, random, graph] = [16, createRandom(3), new Graph()];
+  const noise = (length: number) => Float64Array.from({ length }, () => random.normal());
+  const weights = graph.input("weights", "f64", [K, H]);
+  const prompts = graph.constant(noise(B * H), [B, H]);
+  const logits = op.reshape(op.gemm(prompts, weights, { transB: true }), [B, 1, K]);
+  // Both responses of a pair have the same prompt embedding, so both rows of the logits are the same.
+  const pair = op.add(logits, graph.constant(new Float64Array(B * 2 * K), [B, 2, K]));
+  const swap = (x: Value) => op.transpose(x, [0, 2, 1]);
+  const gate = over === "objectives" ? op.softmax(pair) : swap(op.softmax(swap(pair)));
+  const scores = op.reduceSum(op.mul(gate, graph.constant(noise(B * 2 * K), [B, 2, K])), [2]); // [B, 2]
+  const margins = op.matmul(scores, graph.constant([1, -1], [2, 1], "f64"));
+  const loss = op.reduceMean(op.softplus(op.neg(margins)));
+  graph.output("gradient", gradients(loss, [weights])[0]!);
+  const session = await openSession(graph, { threads: 1 });
+  const { gradient } = await session.run({ weights: { data: noise(K * H), shape: [K, H] } });
+  await session.close();
+  return gradient!.data as Float64Array;
+}
+
+test("a softmax across chosen and rejected leaves the gate nothing to learn; over objectives it learns", async () => {
+  const largest = (values: Float64Array) => Math.max(...values.map(Math.abs));
+  expect(largest(await gateGradient("responses"))).toBeLessThan(1e-15);
+  expect(largest(await gateGradient("objectives"))).toBeGreaterThan(1e-2);
 });
 
 test("the softmax over objectives learns what decides for which prompt", async () => {

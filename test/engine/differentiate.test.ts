@@ -45,9 +45,7 @@ const CASES: readonly Case[] = [
   { name: "Exp", shapes: [a], build: op.exp },
   { name: "Log", shapes: [a], build: op.log },
   { name: "Sqrt", shapes: [a], build: op.sqrt },
-  { name: "Tanh", shapes: [a], build: op.tanh },
   { name: "Relu", shapes: [a], build: (x) => op.relu(op.sub(x, op.scalar(x, 0.9))) },
-  { name: "Sigmoid", shapes: [a], build: op.sigmoid },
   { name: "softplus", shapes: [a], build: (x) => op.softplus(op.sub(x, op.scalar(x, 0.9))) },
   { name: "Sign and Greater, constant", shapes: [a, a], build: (x, y) => op.add(op.mul(op.sign(x), y), x) },
   { name: "Gemm", shapes: [a, b], build: (x, y) => op.gemm(x, y) },
@@ -100,7 +98,7 @@ describe("gradients equal central differences in f64", () => {
     const [x, y, z] = shapes.map((shape, i) => graph.input(`x${i}`, "f64", declared?.[i] ?? shape));
     const result = build(x!, y!, z!);
     // A curved loss with another slope at every element: a transposed or misplaced gradient shows.
-    const loss = op.reduceSum(op.mul(op.mul(result, result), op.sigmoid(result)));
+    const loss = op.reduceSum(op.mul(op.mul(result, result), op.softplus(result)));
     graph.output("loss", loss);
     const asked = [x!, y!, z!].slice(0, parameters);
     for (const [i, gradient] of gradients(loss, asked).entries()) graph.output(`d${i}`, gradient);
