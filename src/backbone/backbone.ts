@@ -9,6 +9,7 @@ import { InputError } from "../errors.ts";
 import { describeDecoder } from "./architectures/families.ts";
 import type { Decoder } from "./decoder.ts";
 import { buildDecoderGraph } from "./decoder-graph.ts";
+import { nextTokenLogits } from "./next-token-logits.ts";
 import { type Pack, packSequences, type Sequence } from "./packing.ts";
 import { type RopeTable, ropeTable } from "./rope.ts";
 import { planRuns, type RunBudget } from "./runs.ts";
@@ -19,6 +20,14 @@ export interface HiddenStatesRequest {
   readonly ids: readonly number[];
   /** In any order, repeats allowed. Default: all positions. */
   readonly positions?: readonly number[];
+}
+
+/** One sequence, and the token ids whose logits are wanted as its continuation. */
+export interface NextTokenLogitsRequest extends HiddenStatesRequest {
+  /** Where the next token would follow. Default: the last position alone. */
+  readonly positions?: readonly number[];
+  /** In any order, repeats allowed. */
+  readonly tokenIds: readonly number[];
 }
 
 export interface HiddenStatesOptions {
@@ -48,6 +57,21 @@ export interface Backbone extends AsyncDisposable {
    */
   hiddenStates(
     requests: readonly HiddenStatesRequest[],
+    options?: HiddenStatesOptions,
+  ): Promise<Float32Array[]>;
+  /**
+   * Logits of chosen tokens as the next one, at chosen positions, as the causal head gives them (soft-capped where the
+   * model does that). Their bits do not depend on the batch either.
+   *
+   * @returns Per request, in order, `[positions, tokenIds]` row-major.
+   * @throws {InputError} `no-output-head` when the checkpoint is not causal.
+   * @throws {RangeError} As `hiddenStates`; when a token id is outside the vocabulary.
+   *
+   * Cost: `hiddenStates` at these positions, H multiply-adds per logit, and H values read per distinct token id: the head
+   * as a whole is never in memory.
+   */
+  nextTokenLogits(
+    requests: readonly NextTokenLogitsRequest[],
     options?: HiddenStatesOptions,
   ): Promise<Float32Array[]>;
   close(): Promise<void>;
@@ -107,7 +131,7 @@ function localBackbone(decoder: Decoder, session: Session, fingerprint: string):
     return hidden!.data as Float32Array; // [R, H]
   };
 
-  return {
+  const backbone: Backbone = {
     hiddenSize,
     maxTokens,
     vocabSize,
@@ -115,6 +139,7 @@ function localBackbone(decoder: Decoder, session: Session, fingerprint: string):
     dtype: "f32",
     close,
     [Symbol.asyncDispose]: close,
+    nextTokenLogits: (requests, options) => nextTokenLogits(backbone, decoder, requests, options),
     async hiddenStates(requests, { signal, onProgress } = {}) {
       const sequences = requests.map((request) => sequenceOf(request, decoder));
       const results = sequences.map(({ positions }) => new Float32Array(positions.length * hiddenSize));
@@ -141,6 +166,7 @@ function localBackbone(decoder: Decoder, session: Session, fingerprint: string):
       return results;
     },
   };
+  return backbone;
 }
 
 function sequenceOf({ ids, positions }: HiddenStatesRequest, { vocabSize, maxTokens }: Decoder): Sequence {

@@ -4,11 +4,11 @@
 
 import type { SafetensorsDtype, TensorRange } from "../checkpoint/safetensors.ts";
 import { type DType, Graph, type Value } from "../engine/graph.ts";
-import { cast, gather, gemm, mul, padEnd, reshape, slice } from "../engine/operators.ts";
+import { add, cast, gather, gemm, mul, padEnd, reshape, scalar, slice } from "../engine/operators.ts";
 import type { Decoder, DecoderLayer, Linear } from "./decoder.ts";
-import { addRmsNorm, causalAttention, rmsNorm, rotate, silu } from "./operators.ts";
+import { activate, addRmsNorm, causalAttention, rmsNorm, rotate } from "./operators.ts";
 
-const STORED: Partial<Record<SafetensorsDtype, DType>> = { F32: "f32", F16: "f16", BF16: "bf16" };
+const STORED: Partial<Record<SafetensorsDtype, DType>> = { F32: "f32", F16: "f16", BF16: "bf16", F64: "f64" };
 
 // The attention operator takes head sizes in eights. Above 128 the last bits of its results depend on S unless the size is
 // a multiple of 256 (measured: 160, 192 and 384). Zero columns change nothing else, since the scale is given.
@@ -45,21 +45,26 @@ export function buildDecoderGraph(decoder: Decoder): Graph {
     slots: graph.input("slots", "i32", [1]),
     rows: graph.input("rows", "i64", ["R"]),
   };
-  const { layers, finalNorm, normEpsilon } = decoder;
+  const { layers, finalNorm, normEpsilon, activation } = decoder;
+  const norm = (range: TensorRange) => normWeight(graph, range, decoder.normOffset);
+  // A branch joins the stream as it is, or normed.
+  const branch = (x: Value, range: TensorRange | null) =>
+    range === null ? x : rmsNorm(x, norm(range), normEpsilon);
 
   let stream = cast(gather(stored(graph, decoder.embedding), ids), "f32"); // [T, H]
-  let normed = rmsNorm(stream, weight(graph, layers[0]!.attentionNorm), normEpsilon);
+  if (decoder.embeddingScale !== 1) stream = mul(stream, scalar(stream, decoder.embeddingScale));
+  let normed = rmsNorm(stream, norm(layers[0]!.attentionNorm), normEpsilon);
   layers.forEach((layer, i) => {
     let mixed = attend(normed, layer, decoder, frame); // [T, heads·D]
     if (i === layers.length - 1) {
       mixed = gather(mixed, frame.rows);
       stream = gather(stream, frame.rows);
     }
-    const attended = linear(mixed, layer.attentionOutput);
-    const inner = addRmsNorm(stream, attended, weight(graph, layer.mlpNorm), normEpsilon);
-    const active = mul(silu(linear(inner.normed, layer.gate)), linear(inner.normed, layer.up)); // [T, I]
-    const nextNorm = layers[i + 1]?.attentionNorm ?? finalNorm;
-    const outer = addRmsNorm(inner.sum, linear(active, layer.down), weight(graph, nextNorm), normEpsilon);
+    const attended = branch(linear(mixed, layer.attentionOutput), layer.attentionOutputNorm);
+    const inner = addRmsNorm(stream, attended, norm(layer.mlpNorm), normEpsilon);
+    const gated = mul(activate(linear(inner.normed, layer.gate), activation), linear(inner.normed, layer.up)); // [T, I]
+    const added = branch(linear(gated, layer.down), layer.mlpOutputNorm);
+    const outer = addRmsNorm(inner.sum, added, norm(layers[i + 1]?.attentionNorm ?? finalNorm), normEpsilon);
     stream = outer.sum;
     normed = outer.normed;
   });
@@ -68,22 +73,35 @@ export function buildDecoderGraph(decoder: Decoder): Graph {
 }
 
 function attend(x: Value, layer: DecoderLayer, decoder: Decoder, frame: Frame): Value {
-  const { heads, keyValueHeads, headSize, attentionScale: scale } = decoder;
+  const { heads, keyValueHeads, headSize } = decoder;
   const { cos, sin, tokenOfSlot, slotOfToken } = frame;
   const wide = paddedHeadSize(headSize);
   const onPaths = (y: Value, n: number) => {
     const padded = padEnd(reshape(y, ["T", n, headSize]), 2, wide);
     return gather(reshape(padded, ["T", n * wide]), tokenOfSlot); // [B, S, n·wide]
   };
+  const normed = (y: Value, n: number, range: TensorRange | null) => {
+    if (range === null) return y;
+    const onHeads = reshape(y, ["T", n, headSize]);
+    return rmsNorm(onHeads, normWeight(y.graph, range, decoder.normOffset), decoder.normEpsilon);
+  };
   const rotated = (y: Value, n: number) => rotate(reshape(y, [1, "T", n * headSize]), cos, sin, n);
+  const query = rotated(normed(linear(x, layer.query), heads, layer.queryNorm), heads);
+  const key = rotated(normed(linear(x, layer.key), keyValueHeads, layer.keyNorm), keyValueHeads);
   const mixed = causalAttention(
     {
-      query: onPaths(rotated(linear(x, layer.query), heads), heads),
-      key: onPaths(rotated(linear(x, layer.key), keyValueHeads), keyValueHeads),
+      query: onPaths(query, heads),
+      key: onPaths(key, keyValueHeads),
       value: onPaths(linear(x, layer.value), keyValueHeads),
     },
     frame,
-    { heads, keyValueHeads, scale },
+    {
+      heads,
+      keyValueHeads,
+      scale: decoder.attentionScale,
+      softcap: decoder.attentionSoftcap,
+      window: layer.window,
+    },
   );
   const onTokens = gather(reshape(mixed, ["B*S", heads * wide]), slotOfToken);
   if (wide === headSize) return onTokens;
@@ -97,6 +115,12 @@ function linear(x: Value, { weight: matrix, bias }: Linear): Value {
 }
 
 const weight = (graph: Graph, range: TensorRange): Value => cast(stored(graph, range), "f32");
+
+// Added when the session loads: constants are folded.
+function normWeight(graph: Graph, range: TensorRange, offset: number): Value {
+  const plain = weight(graph, range);
+  return offset === 0 ? plain : add(plain, scalar(plain, offset));
+}
 
 function stored(graph: Graph, range: TensorRange): Value {
   const dtype = STORED[range.dtype];

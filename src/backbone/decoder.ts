@@ -10,17 +10,28 @@ export interface Linear {
   readonly bias: TensorRange | null;
 }
 
+/** x · σ(x); Φ(x) · x; and the latter with Φ approximated by a tanh. */
+export type Activation = "silu" | "gelu" | "gelu-tanh";
+
 /** Attention and MLP, each behind its norm, each added to the residual stream. */
 export interface DecoderLayer {
   readonly attentionNorm: TensorRange;
   readonly query: Linear;
   readonly key: Linear;
   readonly value: Linear;
+  /** `[headSize]`, the weights of the RMS norm of every query head before its rotation; null: none. */
+  readonly queryNorm: TensorRange | null;
+  readonly keyNorm: TensorRange | null;
+  /** Tokens that a token sees, itself included; null: all before it. */
+  readonly window: number | null;
   readonly attentionOutput: Linear;
+  /** The norm that the branch passes before it joins the stream; null: none. */
+  readonly attentionOutputNorm: TensorRange | null;
   readonly mlpNorm: TensorRange;
   readonly gate: Linear;
   readonly up: Linear;
   readonly down: Linear;
+  readonly mlpOutputNorm: TensorRange | null;
 }
 
 export interface Decoder {
@@ -34,11 +45,22 @@ export interface Decoder {
   readonly headSize: number;
   /** Factor on q · k before the softmax. */
   readonly attentionScale: number;
+  /** c in c · tanh(score / c), applied before the mask; null: none. */
+  readonly attentionSoftcap: number | null;
   /** ε of every RMS norm, inside the root. */
   readonly normEpsilon: number;
+  /** Added to the weights of every RMS norm. */
+  readonly normOffset: number;
+  readonly activation: Activation;
   readonly rope: Rope;
   /** `[vocabSize, hiddenSize]` */
   readonly embedding: TensorRange;
+  /** Factor on the embeddings. */
+  readonly embeddingScale: number;
   readonly layers: readonly DecoderLayer[];
   readonly finalNorm: TensorRange;
+  /** `[vocabSize, hiddenSize]`, logits = hidden state · headᵀ; null: the checkpoint has none. */
+  readonly outputHead: TensorRange | null;
+  /** c in c · tanh(logit / c); null: none. */
+  readonly outputSoftcap: number | null;
 }

@@ -3,6 +3,7 @@
 // T packed tokens, B paths, S slots per path, D head size.
 
 import { CONTRIB, type Dim, float, show, type Value } from "../engine/graph.ts";
+import type { Activation } from "./decoder.ts";
 
 /** RMS norm over the last axis: x / √(mean x² + ε) · weight. */
 export function rmsNorm(x: Value, weight: Value, epsilon: number): Value {
@@ -38,23 +39,43 @@ export function addRmsNorm(
   return { sum: sum!, normed: normed! };
 }
 
-/** SiLU, x · σ(x). */
-export function silu(x: Value): Value {
-  return x.graph.node("QuickGelu", [x], [x], { alpha: float(1) }, CONTRIB)[0]!;
+/** The activation of the MLP's gate. */
+export function activate(x: Value, activation: Activation): Value {
+  if (activation === "silu") return x.graph.node("QuickGelu", [x], [x], { alpha: float(1) }, CONTRIB)[0]!;
+  const approximate = activation === "gelu-tanh" ? "tanh" : "none";
+  return x.graph.node("Gelu", [x], [x], { approximate })[0]!;
 }
 
 /**
- * Rotates the heads of `x [1, T, heads·D]` in halves: (a, b) → (a·cos − b·sin, b·cos + a·sin).
+ * Rotates the first R of every head's D values in halves, for `x [1, T, heads·D]`: (a, b) → (a·cos − b·sin, b·cos + a·sin).
  *
- * `cos` and `sin` are `[1, T, D/2]`, one row per token, so positions and scaling are the caller's.
+ * `cos` and `sin` are `[1, T, R/2]`, one row per token, so positions and scaling are the caller's.
  */
 export function rotate(x: Value, cos: Value, sin: Value, heads: number): Value {
   const width = x.shape.at(-1);
   const half = cos.shape.at(-1);
-  if (typeof width !== "number" || typeof half !== "number" || width !== 2 * half * heads) {
-    throw new TypeError(`rotate: expected ${heads} heads of twice ${half}, got ${show(x.shape)}`);
+  if (
+    typeof width !== "number" ||
+    typeof half !== "number" ||
+    width % heads !== 0 ||
+    width < 2 * half * heads
+  ) {
+    throw new TypeError(`rotate: expected ${heads} heads of at least twice ${half}, got ${show(x.shape)}`);
   }
-  return x.graph.node("RotaryEmbedding", [x, cos, sin], [x], { num_heads: heads })[0]!;
+  const partial = width > 2 * half * heads ? { rotary_embedding_dim: 2 * half } : {};
+  return x.graph.node("RotaryEmbedding", [x, cos, sin], [x], { num_heads: heads, ...partial })[0]!;
+}
+
+/** What attention does beside attending. */
+export interface AttentionOptions {
+  readonly heads: number;
+  /** Divides `heads`. */
+  readonly keyValueHeads: number;
+  readonly scale: number;
+  /** c of c · tanh(score / c); null: none. */
+  readonly softcap: number | null;
+  /** Slots that a slot sees, itself included; null: all before it. */
+  readonly window: number | null;
 }
 
 /**
@@ -66,7 +87,7 @@ export function rotate(x: Value, cos: Value, sin: Value, heads: number): Value {
 export function causalAttention(
   { query, key, value }: { query: Value; key: Value; value: Value },
   { lastSlot, slots }: { lastSlot: Value; slots: Value },
-  { heads, keyValueHeads, scale }: { heads: number; keyValueHeads: number; scale: number },
+  { heads, keyValueHeads, scale, softcap, window }: AttentionOptions,
 ): Value {
   const size = (query.shape.at(-1) as number) / heads;
   if (size % 8 !== 0 || key.shape.at(-1) !== size * keyValueHeads || show(key.shape) !== show(value.shape)) {
@@ -76,13 +97,15 @@ export function causalAttention(
   }
   const cache: Dim[] = [query.shape[0]!, keyValueHeads, query.shape[1]!, size];
   const outputs = [query, { dtype: query.dtype, shape: cache }, { dtype: query.dtype, shape: cache }];
-  return query.graph.node(
-    "GroupQueryAttention",
-    [query, key, value, null, null, lastSlot, slots],
-    outputs,
-    { num_heads: heads, kv_num_heads: keyValueHeads, scale: float(scale) },
-    CONTRIB,
-  )[0]!;
+  const attributes = {
+    num_heads: heads,
+    kv_num_heads: keyValueHeads,
+    scale: float(scale),
+    ...(softcap === null ? {} : { softcap: float(softcap) }),
+    ...(window === null ? {} : { local_window_size: window }),
+  };
+  const inputs = [query, key, value, null, null, lastSlot, slots];
+  return query.graph.node("GroupQueryAttention", inputs, outputs, attributes, CONTRIB)[0]!;
 }
 
 function requireVector(what: string, weight: Value, length: Dim | undefined): void {

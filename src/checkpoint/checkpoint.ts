@@ -55,7 +55,15 @@ export async function openCheckpoint(location: string): Promise<Checkpoint> {
 }
 
 const EMBEDDING = "model.embed_tokens.weight";
-const OUTPUT_HEAD = "lm_head.weight";
+/** The name of a causal checkpoint's output head. */
+export const OUTPUT_HEAD = "lm_head.weight";
+// Families whose configuration class ties embedding and output head unless told otherwise.
+const TIED_BY_DEFAULT: readonly unknown[] = ["gemma", "gemma2"];
+
+/** Whether embedding and output head are one matrix. */
+export function hasTiedHead(config: Readonly<Record<string, unknown>>): boolean {
+  return (config.tie_word_embeddings ?? TIED_BY_DEFAULT.includes(config.model_type)) === true;
+}
 
 /** A tied checkpoint stores the matrix that embedding and output head share once, under either name. */
 function withTiedEmbedding(
@@ -63,6 +71,6 @@ function withTiedEmbedding(
   tensors: ReadonlyMap<string, TensorRange>,
 ): ReadonlyMap<string, TensorRange> {
   const head = tensors.get(OUTPUT_HEAD);
-  if (tensors.has(EMBEDDING) || head === undefined || config.tie_word_embeddings === false) return tensors;
+  if (tensors.has(EMBEDDING) || head === undefined || !hasTiedHead(config)) return tensors;
   return new Map([...tensors, [EMBEDDING, { ...head, name: EMBEDDING }]]);
 }

@@ -2,6 +2,7 @@
 
 import { InputError } from "../../errors.ts";
 
+/** Fields of config.json, those it leaves out filled in with the family's defaults. `null` means "none". */
 export type Config = Readonly<Record<string, unknown>>;
 
 /** A field that must be an integer ≥ 1. `fallback` stands for an absent or null field; without one it is required. */
@@ -18,6 +19,21 @@ export function numberField(config: Config, name: string, fallback?: number): nu
   return value;
 }
 
+/** A field that must be a number above 0, or null for none. */
+export function optionalNumberField(config: Config, name: string): number | null {
+  return (config[name] ?? null) === null ? null : numberField(config, name);
+}
+
+/** A field that must be an integer ≥ 1, or null for none. */
+export function optionalSizeField(config: Config, name: string): number | null {
+  return (config[name] ?? null) === null ? null : sizeField(config, name);
+}
+
+/** A field that must be an integer ≥ 0. */
+export function countField(config: Config, name: string): number {
+  return config[name] === 0 ? 0 : sizeField(config, name);
+}
+
 /** A field that must be true or false; absent or null is false. */
 export function flagField(config: Config, name: string): boolean {
   const value = config[name] ?? false;
@@ -32,13 +48,6 @@ export function objectField(config: Config, name: string): Config | null {
   return value as Config | null;
 }
 
-/** Refuses a field that asks for a computation there is no code for. `allowed` values, absent and null pass. */
-export function requireSupported(config: Config, name: string, allowed: readonly unknown[]): void {
-  const value = config[name] ?? null;
-  if (value === null || allowed.includes(value)) return;
-  throw unsupported(`${name} ${JSON.stringify(value)}`);
-}
-
 /** A model that is not wrong, only beyond what this version computes. */
 export function unsupported(what: string): InputError {
   return new InputError(
@@ -48,7 +57,8 @@ export function unsupported(what: string): InputError {
   );
 }
 
-function malformed(name: string, expected: string, value: unknown): InputError {
+/** A configuration that contradicts itself or its type. */
+export function malformed(name: string, expected: string, value: unknown): InputError {
   return new InputError(
     "malformed-config",
     `config.json: expected ${name} to be ${expected}, got ${JSON.stringify(value) ?? "nothing"}`,

@@ -3,16 +3,21 @@
 import type { Checkpoint } from "../../checkpoint/checkpoint.ts";
 import type { Decoder } from "../decoder.ts";
 import { unsupported } from "./config-fields.ts";
-import { describeLlama } from "./llama.ts";
+import { describeFamily, type Family } from "./family.ts";
+import { gemma, gemma2 } from "./gemma.ts";
+import { llama } from "./llama.ts";
+import { mistral } from "./mistral.ts";
+import { phi3 } from "./phi3.ts";
+import { qwen2, qwen3 } from "./qwen.ts";
 
-type Describe = (checkpoint: Pick<Checkpoint, "config" | "tensors">) => Decoder;
-
-const FAMILIES: ReadonlyMap<unknown, Describe> = new Map([["llama", describeLlama]]);
+const FAMILIES: ReadonlyMap<unknown, Family> = new Map(
+  Object.entries({ llama, mistral, qwen2, qwen3, gemma, gemma2, phi3 }),
+);
 
 /** Describes a checkpoint's decoder, or refuses it by name. */
 export function describeDecoder(checkpoint: Pick<Checkpoint, "config" | "tensors">): Decoder {
-  const family = checkpoint.config.model_type;
-  const describe = FAMILIES.get(family);
-  if (describe === undefined) throw unsupported(`model_type ${JSON.stringify(family) ?? "absent"}`);
-  return describe(checkpoint);
+  const name = checkpoint.config.model_type;
+  const family = FAMILIES.get(name);
+  if (family === undefined) throw unsupported(`model_type ${JSON.stringify(name) ?? "absent"}`);
+  return describeFamily(family, checkpoint);
 }

@@ -6,15 +6,23 @@ import type { Linear } from "../decoder.ts";
 import { unsupported } from "./config-fields.ts";
 
 const WRAPPER_PREFIX = "model.";
-const FLOAT_DTYPES = ["F32", "F16", "BF16"];
+const FLOAT_DTYPES = ["F32", "F16", "BF16", "F64"];
+// What training code has registered beside the parameters and older versions have saved: rotary tables, attention masks,
+// position numbers. All of it follows from the configuration.
+const BUFFERS =
+  /(^|\.)(rotary_emb\.(inv_freq|original_inv_freq|cos_cached|sin_cached)|self_attn\.(bias|masked_bias)|position_ids|causal_mask|normalizer)$/;
 
 export interface Weights {
   /** The tensor of that name (without the wrapper's `model.`), which must have that shape and a float dtype. */
   take(name: string, shape: readonly number[]): TensorRange;
+  /** A tensor outside the backbone, by its full name. */
+  takeUnwrapped(name: string, shape: readonly number[]): TensorRange;
   /** `name.weight [outputs, inputs]`, and `name.bias [outputs]` if wanted. */
   takeLinear(name: string, outputs: number, inputs: number, bias: boolean): Linear;
-  /** Refuses backbone tensors that were not taken, `ignored` ones excepted: they would take part in the computation. */
-  requireAllTaken(ignored: RegExp): void;
+  /** One matrix `name.weight [Σ sizes, inputs]` as several, cut between rows: ranges of the same bytes. */
+  takeRows(name: string, sizes: readonly number[], inputs: number): Linear[];
+  /** Refuses backbone tensors that were not taken, stray buffers excepted: they would take part in the computation. */
+  requireAllTaken(): void;
 }
 
 /**
@@ -26,12 +34,12 @@ export function openWeights(tensors: ReadonlyMap<string, TensorRange>): Weights 
   const prefix = wrapped ? WRAPPER_PREFIX : "";
   const taken = new Set<string>();
 
-  const take = (name: string, shape: readonly number[]): TensorRange => {
-    const range = tensors.get(prefix + name);
+  const takeUnwrapped = (name: string, shape: readonly number[]): TensorRange => {
+    const range = tensors.get(name);
     if (range === undefined) {
       throw new InputError(
         "missing-tensor",
-        `checkpoint: expected tensor ${prefix}${name}, got none`,
+        `checkpoint: expected tensor ${name}, got none`,
         "the checkpoint is incomplete, an adapter, or of another family: download all its files",
       );
     }
@@ -43,21 +51,45 @@ export function openWeights(tensors: ReadonlyMap<string, TensorRange>): Weights 
       );
     }
     if (!FLOAT_DTYPES.includes(range.dtype)) throw unsupported(`${range.name} stored as ${range.dtype}`);
-    taken.add(range.name);
+    taken.add(name);
     return range;
   };
+  const take = (name: string, shape: readonly number[]) => takeUnwrapped(prefix + name, shape);
 
   return {
     take,
+    takeUnwrapped,
     takeLinear: (name, outputs, inputs, bias) => ({
       weight: take(`${name}.weight`, [outputs, inputs]),
       bias: bias ? take(`${name}.bias`, [outputs]) : null,
     }),
-    requireAllTaken(ignored) {
+    takeRows(name, sizes, inputs) {
+      const total = sizes.reduce((sum, size) => sum + size, 0);
+      const whole = take(`${name}.weight`, [total, inputs]);
+      let start = 0;
+      return sizes.map((rows) => {
+        const weight = rowsOf(whole, start, rows);
+        start += rows;
+        return { weight, bias: null };
+      });
+    },
+    requireAllTaken() {
       for (const name of tensors.keys()) {
         const ours = wrapped ? name.startsWith(WRAPPER_PREFIX) : name.startsWith("layers.");
-        if (ours && !taken.has(name) && !ignored.test(name)) throw unsupported(`tensor ${name}`);
+        if (ours && !taken.has(name) && !BUFFERS.test(name)) throw unsupported(`tensor ${name}`);
       }
     },
+  };
+}
+
+/** Rows `start … start + rows − 1` of a matrix, as a range of its bytes under a name of their own. */
+function rowsOf(matrix: TensorRange, start: number, rows: number): TensorRange {
+  const rowBytes = matrix.length / matrix.shape[0]!;
+  return {
+    ...matrix,
+    name: `${matrix.name}[${start}:${start + rows}]`,
+    shape: [rows, ...matrix.shape.slice(1)],
+    offset: matrix.offset + start * rowBytes,
+    length: rows * rowBytes,
   };
 }
