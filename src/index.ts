@@ -27,6 +27,7 @@ export {
   type BackboneOptions,
   type HiddenStatesOptions,
   type HiddenStatesRequest,
+  type NextTokenLogitsRequest,
   openBackbone,
 } from "./backbone/backbone.ts";
 export { type Chat, type ChatOptions, type EncodedConversation, openChat } from "./chat/chat.ts";

@@ -1,8 +1,10 @@
+import { readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { type Backbone, type HiddenStatesRequest, openBackbone } from "../../src/backbone/backbone.ts";
-import { configOf, randomNumbers, randomTensors, type Shape, writeCheckpoint } from "./random-llama.ts";
+import { configOf, randomNumbers, randomTensors, type Shape, writeCheckpoint } from "./random-decoder.ts";
+import { VARIANTS } from "./random-families.ts";
 
 const golden = (name: string) => fileURLToPath(new URL(`../golden/backbones/${name}`, import.meta.url));
 const tiny = fileURLToPath(new URL("../../models/tiny", import.meta.url));
@@ -24,6 +26,15 @@ const wideHeads: Shape = {
   num_attention_heads: 2,
   num_key_value_heads: 1,
   head_dim: 160,
+};
+
+const wideCapped = {
+  model_type: "gemma2",
+  hidden_act: undefined,
+  hidden_activation: "gelu_pytorch_tanh",
+  head_dim: 256,
+  sliding_window: 40,
+  attn_logit_softcapping: 3,
 };
 
 /** Conversations as they come: alone, sharing a prompt, a prefix of another, twice the same, of one token. */
@@ -61,17 +72,16 @@ async function expectSameBits(backbone: Backbone, requests: readonly HiddenState
 }
 
 describe("a row has the same bits alone and in any batch", () => {
-  test.each([
-    ["llama-causal-f32", 60],
-    ["llama-seqcls-bf16", 60],
-    ["llama31-ropescaled-causal-bf16", 120],
-  ])("%s", async (name, longest) => {
-    await using backbone = await openBackbone(golden(name));
-    const random = randomNumbers(11);
-    for (let round = 0; round < 4; round++) {
-      await expectSameBits(backbone, randomRequests(random, backbone.vocabSize, longest));
-    }
-  });
+  test.each(readdirSync(golden("")).map((name) => [name, name.includes("ropescaled") ? 120 : 60] as const))(
+    "%s",
+    async (name, longest) => {
+      await using backbone = await openBackbone(golden(name));
+      const random = randomNumbers(11);
+      for (let round = 0; round < 4; round++) {
+        await expectSameBits(backbone, randomRequests(random, backbone.vocabSize, longest));
+      }
+    },
+  );
 
   test.each([1, 2])("the embedded model, over several runs, with %i thread(s)", async (threads) => {
     await using backbone = await openBackbone(tiny, { threads });
@@ -80,11 +90,28 @@ describe("a row has the same bits alone and in any batch", () => {
     await expectSameBits(backbone, requests);
   });
 
+  test.each(VARIANTS)("$title", async ({ shape, config, traits }) => {
+    const folder = await writeCheckpoint(config, randomTensors(shape, traits));
+    try {
+      for (const threads of [1, 2]) {
+        await using backbone = await openBackbone(folder, { threads });
+        await expectSameBits(backbone, randomRequests(randomNumbers(threads), backbone.vocabSize, 150));
+      }
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
   test.each([
-    ["widths that are no multiple of anything", awkward],
-    ["heads wider than 128", wideHeads],
-  ])("%s", async (_, shape) => {
-    const folder = await writeCheckpoint(configOf(shape), randomTensors(shape));
+    ["widths that are no multiple of anything", configOf(awkward), randomTensors(awkward)],
+    ["heads wider than 128", configOf(wideHeads), randomTensors(wideHeads)],
+    [
+      "heads of 256 with caps and windows",
+      configOf(wideHeads, wideCapped),
+      randomTensors({ ...wideHeads, head_dim: 256 }, { branchNorms: true, normOffset: 1 }),
+    ],
+  ])("%s", async (_, config, tensors) => {
+    const folder = await writeCheckpoint(config, tensors);
     try {
       await using backbone = await openBackbone(folder);
       await expectSameBits(backbone, randomRequests(randomNumbers(5), backbone.vocabSize, 300));

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { packSequences, type Sequence, sharedPrefix } from "../../src/backbone/packing.ts";
 import { planRuns } from "../../src/backbone/runs.ts";
-import { randomNumbers } from "./random-llama.ts";
+import { randomNumbers } from "./random-decoder.ts";
 
 const wanting = (ids: number[], ...positions: number[]): Sequence => ({ ids, positions });
 

@@ -69,7 +69,7 @@ const ACTIVATIONS: ReadonlyMap<unknown, Activation> = new Map([
  * Describes a checkpoint of the family, whatever head it has (causal, classification, ArmoRM's, none).
  *
  * @throws {InputError} `unsupported-model` for what would change the hidden states and has no code here;
- * `malformed-config`, `missing-tensor`, `wrong-shape`.
+ * `malformed-config`, `missing-tensor`, `unexpected-tensor`, `wrong-shape`.
  */
 export function describeFamily(family: Family, checkpoint: Pick<Checkpoint, "config" | "tensors">): Decoder {
   const config: Config = { ...family.defaults, ...checkpoint.config };
@@ -79,9 +79,11 @@ export function describeFamily(family: Family, checkpoint: Pick<Checkpoint, "con
   const activationName = family.activation?.(config) ?? config.hidden_act;
   const activation = ACTIVATIONS.get(activationName);
   if (activation === undefined) throw unsupported(`hidden_act ${JSON.stringify(activationName)}`);
-  const windows: Windows = family.windows?.(config, layers) ?? new Array(layers).fill(null);
 
   const weights = openWeights(checkpoint.tensors);
+  // First the last layer: a configuration may claim any number of them.
+  weights.take(`layers.${layers - 1}.input_layernorm.weight`, [hiddenSize]);
+  const windows: Windows = family.windows?.(config, layers) ?? new Array(layers).fill(null);
   const decoder: Decoder = {
     vocabSize,
     hiddenSize,

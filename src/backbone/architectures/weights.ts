@@ -76,7 +76,12 @@ export function openWeights(tensors: ReadonlyMap<string, TensorRange>): Weights 
     requireAllTaken() {
       for (const name of tensors.keys()) {
         const ours = wrapped ? name.startsWith(WRAPPER_PREFIX) : name.startsWith("layers.");
-        if (ours && !taken.has(name) && !BUFFERS.test(name)) throw unsupported(`tensor ${name}`);
+        if (!ours || taken.has(name) || BUFFERS.test(name)) continue;
+        throw new InputError(
+          "unexpected-tensor",
+          `checkpoint: expected the tensors that config.json speaks of, got tensor ${name} besides`,
+          "config.json and weights do not belong together, or the model is of another family than it says",
+        );
       }
     },
   };

@@ -5,7 +5,17 @@ import { describe, expect, test } from "vitest";
 import { describeDecoder } from "../../src/backbone/architectures/families.ts";
 import { openBackbone } from "../../src/backbone/backbone.ts";
 import { openCheckpoint } from "../../src/checkpoint/checkpoint.ts";
-import { configOf, hiddenStatesByHand, randomTensors, type Shape, writeCheckpoint } from "./random-llama.ts";
+import type { Tensor } from "../../src/checkpoint/safetensors.ts";
+import {
+  configOf,
+  hiddenStatesByHand,
+  plainFrequencies,
+  randomTensors,
+  type Shape,
+  type Traits,
+  writeCheckpoint,
+} from "./random-decoder.ts";
+import { VARIANTS } from "./random-families.ts";
 
 const plain: Shape = {
   vocab_size: 40,
@@ -17,21 +27,20 @@ const plain: Shape = {
   head_dim: 8,
 };
 const ids = [3, 17, 39, 0, 17, 8, 21, 30, 5];
-const plainFrequencies = (size: number, theta = 10_000) =>
-  Array.from({ length: size / 2 }, (_, i) => theta ** ((-2 * i) / size));
 
+/** Compares all positions with the computation by hand. `change` may store the tensors in another way. */
 async function expectByHand(
   shape: Shape,
-  extra: Record<string, unknown>,
-  frequencies: number[],
-  prefix = "model.",
+  config: Record<string, unknown>,
+  traits: Traits & { prefix?: string },
+  change = (tensors: Map<string, Tensor>) => tensors,
 ): Promise<void> {
-  const tensors = randomTensors(shape, { prefix });
-  const folder = await writeCheckpoint(configOf(shape, extra), tensors);
+  const tensors = change(randomTensors(shape, traits));
+  const folder = await writeCheckpoint(config, tensors);
   try {
     await using backbone = await openBackbone(folder);
     const [rows] = await backbone.hiddenStates([{ ids }]);
-    const want = hiddenStatesByHand(shape, tensors, ids, { prefix, frequencies }).flat();
+    const want = hiddenStatesByHand(shape, tensors, ids, traits).flat();
     expect(rows!.length).toBe(want.length);
     const worst = want.reduce((most, value, i) => Math.max(most, Math.abs(value - rows![i]!)), 0);
     expect(worst).toBeLessThan(1e-4);
@@ -41,46 +50,76 @@ async function expectByHand(
 }
 
 describe("hidden states equal a scalar computation in double precision for", () => {
-  test("a plain Llama with default theta", () => expectByHand(plain, {}, plainFrequencies(8)));
-
-  test("biases on attention and MLP", () =>
-    expectByHand({ ...plain, attention_bias: true, mlp_bias: true }, {}, plainFrequencies(8)));
-
-  test("a head size that is neither a multiple of 8 nor hidden size / heads", () =>
-    expectByHand({ ...plain, head_dim: 10 }, {}, plainFrequencies(10)));
-
-  test("one key-value head per query head, and odd widths", () =>
-    expectByHand(
-      { ...plain, num_key_value_heads: 4, hidden_size: 37, intermediate_size: 41 },
-      {},
-      plainFrequencies(8),
-    ));
+  test.each(VARIANTS)("$title", ({ shape, config, traits }) => expectByHand(shape, config, traits));
 
   test("linear rope scaling, in the spelling of old and of new configurations", async () => {
-    const slower = plainFrequencies(8).map((f) => f / 4);
-    await expectByHand(plain, { rope_scaling: { type: "linear", factor: 4 } }, slower);
+    const frequencies = plainFrequencies(8).map((f) => f / 4);
+    const old = { rope_scaling: { type: "linear", factor: 4 } };
+    await expectByHand(plain, configOf(plain, old), { frequencies });
     const parameters = { rope_type: "linear", factor: 4, rope_theta: 500 };
-    const slowest = plainFrequencies(8, 500).map((f) => f / 4);
-    await expectByHand(plain, { rope_parameters: parameters }, slowest);
+    await expectByHand(plain, configOf(plain, { rope_parameters: parameters }), {
+      frequencies: plainFrequencies(8, 500).map((f) => f / 4),
+    });
   });
 
+  test("dynamic rope scaling, which does nothing within the length of the model", () =>
+    expectByHand(plain, configOf(plain, { rope_scaling: { rope_type: "dynamic", factor: 4 } }), {}));
+
   test("a bare model, whose tensors have no prefix", () =>
-    expectByHand(plain, { architectures: ["LlamaModel"] }, plainFrequencies(8), ""));
+    expectByHand(plain, configOf(plain, { architectures: ["LlamaModel"] }), { prefix: "" }));
+
+  test("tensors of every float type side by side, at odd offsets, between buffers that are no weights", () => {
+    const dtypes = ["BF16", "F32", "F16", "F64"] as const;
+    return expectByHand(plain, configOf(plain), {}, (tensors) => {
+      // One byte first, so that nothing after it is aligned.
+      const stored = new Map<string, Tensor>([
+        ["model.layers.0.self_attn.masked_bias", { dtype: "U8", shape: [1], data: Uint8Array.of(1) }],
+      ]);
+      [...tensors].forEach(([name, tensor], i) => {
+        stored.set(name, storedAs(dtypes[i % dtypes.length]!, tensor));
+      });
+      const frequencies: Tensor = { dtype: "F32", shape: [2], data: Float32Array.of(1, 2) };
+      stored.set("model.rotary_emb.inv_freq", frequencies);
+      stored.set("model.layers.1.self_attn.rotary_emb.inv_freq", frequencies);
+      return stored;
+    });
+  });
 });
+
+/** The same tensor in another float type, its values rounded down in magnitude to what the type can hold. */
+function storedAs(dtype: "BF16" | "F32" | "F16" | "F64", { shape, data }: Tensor): Tensor {
+  const values = data as Float32Array;
+  if (dtype === "F32") return { dtype, shape, data };
+  if (dtype === "F64") return { dtype, shape, data: Float64Array.from(values) };
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  if (dtype === "BF16") return { dtype, shape, data: Uint16Array.from(bits, (b) => b >>> 16) };
+  return { dtype, shape, data: Uint16Array.from(bits, halfBits) };
+}
+
+/** The upper bits of a float32 as a float16; what is too small becomes zero. */
+function halfBits(bits: number): number {
+  const exponent = ((bits >>> 23) & 0xff) - 127 + 15;
+  const sign = (bits >>> 16) & 0x8000;
+  return exponent <= 0 ? sign : sign | (exponent << 10) | ((bits >>> 13) & 0x3ff);
+}
 
 describe("a checkpoint is refused by the name of", () => {
   const golden = fileURLToPath(new URL("../golden/backbones/llama-causal-f32", import.meta.url));
 
   test.each<[string, Record<string, unknown>, string]>([
-    ["its family", { model_type: "qwen2" }, 'model_type "qwen2"'],
-    ["its activation", { hidden_act: "gelu" }, 'hidden_act "gelu"'],
+    ["its family", { model_type: "mamba" }, 'model_type "mamba"'],
+    ["its activation", { hidden_act: "relu2" }, 'hidden_act "relu2"'],
     ["its quantization", { quantization_config: { bits: 4 } }, "quantization_config"],
     ["its window", { sliding_window: 128 }, "sliding_window 128"],
     ["its rope", { rope_scaling: { rope_type: "yarn", factor: 2 } }, '"yarn"'],
-    ["its rope, in the new spelling", { rope_parameters: { rope_type: "dynamic" } }, '"dynamic"'],
+    ["its rope, in the new spelling", { rope_parameters: { rope_type: "longrope" } }, '"longrope"'],
     ["its partial rotation", { partial_rotary_factor: 0.5 }, "partial_rotary_factor 0.5"],
     ["its two-way attention", { is_causal: false }, "is_causal false"],
-    ["its heads", { num_key_value_heads: 3 }, "4 heads over 3"],
+    ["its experts", { num_local_experts: 8 }, "num_local_experts 8"],
+    ["its residual factor", { residual_multiplier: 0.22 }, "residual_multiplier 0.22"],
+    ["its layer types", { layer_types: ["chunked_attention"] }, 'layer_types ["chunked_attention"]'],
+    ["its soft caps", { attn_logit_softcapping: 50 }, "attn_logit_softcapping 50"],
+    ["its odd head size", { head_dim: 15 }, "rotating 15 of head_dim 15"],
   ])("%s", async (_, change, message) => {
     const { config, tensors } = await openCheckpoint(golden);
     const describing = () => describeDecoder({ config: { ...config, ...change }, tensors });
@@ -95,6 +134,11 @@ describe("a checkpoint is refused by the name of", () => {
       { num_hidden_layers: 1.5 },
       { rms_norm_eps: 0 },
       { mlp_bias: 1 },
+      { num_key_value_heads: 3 },
+      { num_hidden_layers: 0 },
+      { layer_types: ["full_attention"], model_type: "gemma2" },
+      { rope_scaling: [] },
+      { rope_scaling: { rope_type: "linear", factor: -1 } },
     ]) {
       expect(() => describeDecoder({ config: { ...config, ...change }, tensors })).toThrow(
         expect.objectContaining({ code: "malformed-config" }),
@@ -111,6 +155,14 @@ describe("a checkpoint is refused by the name of", () => {
     expect(describing(without)).toThrow(expect.objectContaining({ code: "missing-tensor" }));
     const misshapen = new Map(tensors).set(name, { ...range, shape: [...range.shape].reverse() });
     expect(describing(misshapen)).toThrow(expect.objectContaining({ code: "wrong-shape" }));
+    for (const [layers, code] of [
+      [2, "unexpected-tensor"],
+      [4, "missing-tensor"],
+      [2 ** 40, "missing-tensor"],
+    ] as const) {
+      const claiming = () => describeDecoder({ config: { ...config, num_hidden_layers: layers }, tensors });
+      expect(claiming).toThrow(expect.objectContaining({ code }));
+    }
     const quantized = new Map(tensors).set(name, { ...range, dtype: "F8_E4M3" as const });
     expect(describing(quantized)).toThrow("stored as F8_E4M3");
     const added = "model.layers.0.self_attn.q_norm.weight";
