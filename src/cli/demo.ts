@@ -122,7 +122,7 @@ async function writeData({ ratings, pairs, evaluation }: DemoData, out: string):
 
 // Loaded by a function of its own: tsc does not rewrite import paths inside a function that says `await using`.
 const loadEmbedding = () => Promise.all([import("../embedding/embed.ts"), import("../data/location.ts")]);
-const loadModel = () => import("../armo/armo-model.ts");
+const loadModel = () => import("../opening/open-reward-model.ts");
 
 async function embedAll(out: string, signal: AbortSignal): Promise<void> {
   const [{ embed }, { parseDataLocation }] = await loadEmbedding();
@@ -188,13 +188,13 @@ async function evaluate(out: string, truth: TruthReport): Promise<PairEvaluation
   const [{ evaluatePairs }, { scorePairSets }, { openModelDirectory }, { openEmbeddingSet }] =
     await Promise.all([
       import("../evaluation/evaluate-pairs.ts"),
-      import("../armo/score-embeddings.ts"),
-      import("../armo/model-directory.ts"),
+      import("../scoring/score-embeddings.ts"),
+      import("../opening/open-model-directory.ts"),
       import("../embedding/embedding-set.ts"),
     ]);
   const model = await openModelDirectory(join(out, "model"));
   const set = await openEmbeddingSet(join(out, "embedded/evaluation"));
-  const { marginScale } = model.heads;
+  const { marginScale } = model.scorer;
   const evaluation = await evaluatePairs((skip) => scorePairSets(model, [set], { skip }), model.trainedOn, {
     marginScale,
   });
