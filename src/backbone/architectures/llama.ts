@@ -15,8 +15,8 @@ import {
 import { openWeights, type Weights } from "./weights.ts";
 
 const DEFAULT_THETA = 10_000;
-// Early checkpoints store the rotary frequencies, which follow from the configuration.
-const STORED_FREQUENCIES = /\.rotary_emb\.inv_freq$/;
+// Early checkpoints store rotary frequencies and positions, which follow from the configuration.
+const STORED_BUFFERS = /\.(rotary_emb\.inv_freq|position_ids)$/;
 
 /**
  * Describes a Llama checkpoint, whatever its head (`LlamaForCausalLM`, `LlamaForSequenceClassification`,
@@ -61,7 +61,7 @@ export function describeLlama({ config, tensors }: Pick<Checkpoint, "config" | "
     ),
     finalNorm: weights.take("norm.weight", [hiddenSize]),
   };
-  weights.requireAllTaken(STORED_FREQUENCIES);
+  weights.requireAllTaken(STORED_BUFFERS);
   return decoder;
 }
 
