@@ -40,6 +40,14 @@ export type { EmbeddingManifest } from "./embedding/manifest.ts";
 export { InputError } from "./errors.ts";
 export { evaluatePairs, type PairEvaluation, scorePairs } from "./evaluation/evaluate-pairs.ts";
 export { type PairReport, reportPairs, type ScoredPair } from "./evaluation/pairs.ts";
+export {
+  type CardResponse,
+  findVerifyCard,
+  readVerifyCard,
+  type VerifyCard,
+  writeVerifyCard,
+} from "./evaluation/verify-card.ts";
+export { createVerifyCard, type Verification, verifyModel } from "./evaluation/verify-model.ts";
 export { type ModelDirectory, openModelDirectory } from "./opening/open-model-directory.ts";
 export { openRewardModel, type RewardModelOptions } from "./opening/open-reward-model.ts";
 export { renderReport } from "./report/report.ts";

@@ -28,6 +28,7 @@ export async function writePublishedCheckpoint(directory: string, { stray = fals
   const { architectures, auto_map, ...config } = JSON.parse(
     readFileSync(join(golden, "config.json"), "utf8"),
   );
+  config.max_position_embeddings = 8192; // The positions that have values in both models keep them.
   const kept = Object.entries(config).filter(([name, value]) => DEFAULTS[name] !== value);
   writeFileSync(
     join(directory, "config.json"),
