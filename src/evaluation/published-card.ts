@@ -21,7 +21,7 @@ export function isPublishedModel(location: string, config: ModelConfig): boolean
 export const PUBLISHED_CARD: VerifyCard = {
   source: `model card of ${HUB_ID}, also README of armo-rm in RLHFlow/RLHF-Reward-Modeling; human ratings from HelpSteer`,
   tolerance: 0.05,
-  note: "The card's values come from a bf16 run; f32 differs by rounding. Another run of the card's example gave values within 0.03.",
+  note: "The card's values come from a bf16 run; other arithmetic differs by rounding. Another run of the example gave values within 0.03.",
   prompt: [{ role: "user", content: 'What are some synonyms for the word "beautiful"?' }],
   responses: [
     {
