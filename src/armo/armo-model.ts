@@ -3,7 +3,7 @@ import { type Chat, type ChatOptions, openChat } from "../chat/chat.ts";
 import { findGatingPosition } from "../chat/gating-position.ts";
 import { type Message, validateConversation } from "../chat/messages.ts";
 import { encodeWithin } from "../chat/overlong.ts";
-import { resolveLocation } from "../checkpoint/location.ts";
+import { locateCheckpoint } from "../checkpoint/location.ts";
 import { InputError } from "../errors.ts";
 import type { Comparison, RewardModel, Score, ScoreOptions } from "../reward-model.ts";
 import type { Objective } from "./heads.ts";
@@ -12,7 +12,7 @@ import { type ModelDirectory, openModelDirectory } from "./model-directory.ts";
 import { compareScores, runGate, scoreEmbedding, toScore } from "./score.ts";
 
 export interface RewardModelOptions extends ChatOptions {
-  /** Where the backbone lies now. Default: as the model says. */
+  /** Where the backbone lies now, or its name on the hub. Default: as the model says. */
   readonly backbone?: string;
   readonly dtype?: "auto" | "f32";
   readonly threads?: number;
@@ -32,7 +32,7 @@ export interface ArmoModel extends RewardModel {
 /**
  * Opens a reward model: a directory that `armorm train` has written, or an ArmoRM checkpoint with its backbone.
  *
- * @param location The model directory.
+ * @param location The model directory, or `org/name[@revision]` on the hub.
  * @throws {InputError} If the directory is no model, or its backbone is missing or another one than it was trained on.
  * @example
  * await using model = await openRewardModel("model");
@@ -46,9 +46,9 @@ export async function openRewardModel(
   options: RewardModelOptions = {},
 ): Promise<ArmoModel> {
   const { isolate = false, ...own } = options;
-  if (isolate) return openIsolatedModel(location, own);
+  if (isolate) return openIsolatedModel(await locateCheckpoint(location), own);
   const directory = await openModelDirectory(location);
-  const where = resolveLocation(options.backbone ?? directory.backbone.location);
+  const { directory: where, name } = await locateCheckpoint(options.backbone ?? directory.backbone.location);
   const { dtype, threads } = options;
   const backbone = await openBackbone(where, {
     ...(dtype === undefined ? {} : { dtype }),
@@ -60,7 +60,7 @@ export async function openRewardModel(
     await backbone.close();
     throw error;
   }
-  return armoModel(directory, backbone, options);
+  return armoModel(directory, backbone, { ...options, backbone: name });
 }
 
 /**
@@ -73,7 +73,9 @@ export async function openModelChat(
   { location, backbone, chat: settings }: ModelDirectory,
   options: ChatOptions & Pick<RewardModelOptions, "backbone"> = {},
 ): Promise<Chat> {
-  const where = resolveLocation(options.backbone ?? backbone.location);
+  const { directory: where } = await locateCheckpoint(options.backbone ?? backbone.location, {
+    weights: false,
+  });
   const opened = await openChat(where, { ...storedOptions(settings), ...options });
   const overridden = options.chatTemplate ?? options.bos ?? options.gatingPattern ?? options.specialTokens;
   if (settings && overridden === undefined && opened.fingerprint !== settings.fingerprint) {

@@ -5,6 +5,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { extname } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import type { LocatedCheckpoint } from "../checkpoint/location.ts";
 import type { Score, ScoreOptions } from "../reward-model.ts";
 import type { ArmoModel, RewardModelOptions } from "./armo-model.ts";
 import { readTrainingPrompts } from "./model-directory.ts";
@@ -28,14 +29,14 @@ import {
  * Cost: a start of some 100 ms, and the memory of another Node process.
  */
 export async function openIsolatedModel(
-  location: string,
+  { directory, name: location }: LocatedCheckpoint,
   options: Omit<RewardModelOptions, "isolate">,
 ): Promise<ArmoModel> {
   const remote = startModelProcess();
   try {
     const { value } = await remote.call({ method: "open", location, options });
     const { objectives, knowsPrompts } = value as OpenedModel;
-    const trainedOn = knowsPrompts ? (await readTrainingPrompts(location)).trainedOn : null;
+    const trainedOn = knowsPrompts ? (await readTrainingPrompts(directory)).trainedOn : null;
     return {
       objectives,
       trainedOn,

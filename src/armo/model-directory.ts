@@ -2,11 +2,11 @@
 
 import { existsSync } from "node:fs";
 import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { openCheckpoint } from "../checkpoint/checkpoint.ts";
 import type { Tensor } from "../checkpoint/dtypes.ts";
 import { checkpointLicence } from "../checkpoint/licence.ts";
-import { EMBEDDED_BACKBONE, resolveLocation } from "../checkpoint/location.ts";
+import { localDirectory, locateCheckpoint, storedLocation } from "../checkpoint/location.ts";
 import { readSafetensors, readTensor } from "../checkpoint/safetensors.ts";
 import { writeSafetensors } from "../checkpoint/safetensors-writer.ts";
 import type { ChatSettings } from "../embedding/manifest.ts";
@@ -27,7 +27,7 @@ import { promptKey } from "./training-rows.ts";
 
 /** Where a model's backbone lies, and which one it must be. */
 export interface BackboneReference {
-  /** A directory, or `tiny`. */
+  /** A directory, `tiny`, or `org/name@commit` on the hub. */
   readonly location: string;
   /** Of the backbone that the heads were trained on; null if the model does not say. */
   readonly fingerprint: string | null;
@@ -35,6 +35,7 @@ export interface BackboneReference {
 
 /** A model directory, read: everything but the backbone. */
 export interface ModelDirectory {
+  /** As it was given; a model from the hub with its commit. */
   readonly location: string;
   readonly heads: Heads;
   readonly backbone: BackboneReference;
@@ -75,12 +76,14 @@ export async function isModelDirectory(directory: string): Promise<boolean> {
 /**
  * Reads a model directory: heads, names, and where the backbone lies.
  *
+ * @param location The directory, or `org/name[@revision]` on the hub.
  * @throws {InputError} `not-a-model`; `bad-heads` if configuration and tensors do not fit together.
  */
-export async function openModelDirectory(directory: string): Promise<ModelDirectory> {
+export async function openModelDirectory(location: string): Promise<ModelDirectory> {
+  const { directory, name } = await locateCheckpoint(location);
   const config = await readConfig(directory);
-  if (config.model_type === MODEL_TYPE) return openOwn(directory, config);
-  if (isPublishedLayout(config)) return openPublished(directory, config);
+  if (config.model_type === MODEL_TYPE) return openOwn(directory, name, config);
+  if (isPublishedLayout(config)) return openPublished(directory, name, config);
   throw new InputError(
     "not-a-model",
     `${directory}: expected a model that armorm has written or an ArmoRM checkpoint, got ${config.model_type ?? "neither"}`,
@@ -109,7 +112,7 @@ export async function requireWritable(directory: string, overwrite: boolean): Pr
 /** Writes a model directory. The configuration comes last: a directory without one is no model. */
 export async function writeModelDirectory(directory: string, model: TrainedModel): Promise<void> {
   const { heads, backbone, chat, report, trainingKeys } = model;
-  const location = backbone.location === EMBEDDED_BACKBONE ? EMBEDDED_BACKBONE : resolve(backbone.location);
+  const location = await storedLocation(backbone.location);
   const names = heads.objectives.map(({ name }) => name);
   const config = {
     architectures: ["ArmoRewardModel"],
@@ -130,7 +133,8 @@ export async function writeModelDirectory(directory: string, model: TrainedModel
   const keys: Tensor = { dtype: "U64", shape: [trainingKeys.length], data: trainingKeys };
   await writeSafetensors(join(directory, PROMPTS), new Map([["prompt_keys", keys]]));
   await writeText(directory, REPORT, JSON.stringify(report, null, 1));
-  const licence = await checkpointLicence(resolveLocation(location));
+  const backboneDirectory = await localDirectory(location);
+  const licence = backboneDirectory === null ? null : await checkpointLicence(backboneDirectory);
   await writeText(directory, CARD, modelCard({ ...model, backbone: { ...backbone, location } }, licence));
   await writeText(directory, CONFIG, JSON.stringify(config, null, 2));
 }
@@ -164,7 +168,7 @@ async function readConfig(directory: string): Promise<Config> {
 const isPublishedLayout = (config: Config): boolean =>
   Array.isArray(config.architectures) && config.architectures.includes(PUBLISHED_CLASS);
 
-async function openOwn(directory: string, config: Config): Promise<ModelDirectory> {
+async function openOwn(directory: string, location: string, config: Config): Promise<ModelDirectory> {
   const { objectives, backbone, chat } = config as unknown as {
     objectives?: readonly Objective[];
     backbone?: BackboneReference;
@@ -183,10 +187,10 @@ async function openOwn(directory: string, config: Config): Promise<ModelDirector
     directory,
   );
   const { count, trainedOn } = await readTrainingPrompts(directory);
-  return { location: directory, heads, backbone, chat, trainingPrompts: count, trainedOn };
+  return { location, heads, backbone, chat, trainingPrompts: count, trainedOn };
 }
 
-/** The prompts that training saw, of a model that armorm has written. */
+/** The prompts that training saw, of a model that armorm has written to a directory. */
 export async function readTrainingPrompts(
   directory: string,
 ): Promise<{ readonly count: number; readonly trainedOn: (promptHash: string) => boolean }> {
@@ -206,7 +210,7 @@ export async function readTrainingPrompts(
 }
 
 // The published class keeps the backbone, the heads and their sizes in one checkpoint. Defaults are that class's.
-async function openPublished(directory: string, config: Config): Promise<ModelDirectory> {
+async function openPublished(directory: string, location: string, config: Config): Promise<ModelDirectory> {
   const checkpoint = await openCheckpoint(directory);
   const tensors = new Map<string, Tensor>();
   for (const range of checkpoint.tensors.values()) {
@@ -218,9 +222,9 @@ async function openPublished(directory: string, config: Config): Promise<ModelDi
     temperature: Number(config.gating_temperature ?? 10),
   };
   return {
-    location: directory,
+    location,
     heads: headsFromTensors(tensors, about, directory),
-    backbone: { location: directory, fingerprint: checkpoint.fingerprint },
+    backbone: { location, fingerprint: checkpoint.fingerprint },
     chat: null,
     trainingPrompts: null,
     trainedOn: null,

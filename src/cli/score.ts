@@ -6,6 +6,7 @@ import type { EmbeddingSet } from "../embedding/embedding-set.ts";
 import { InputError } from "../errors.ts";
 import type { RewardModel, Score } from "../reward-model.ts";
 import { type BackboneFlags, chatOptions, withBackboneOptions } from "./backbone-options.ts";
+import { download, withDownloads } from "./downloads.ts";
 import { pick } from "./flags.ts";
 import { bar, fixed, print } from "./output.ts";
 import { countRows, idOf, type RowFlags, rowHeading, rowSource, runRows, withRowOptions } from "./rows.ts";
@@ -25,9 +26,25 @@ interface ScoreFlags extends ModelFlags, RowFlags {
 /** Adds the options that open a model. */
 export function withModelOptions(command: Command): Command {
   command
-    .requiredOption("--model <dir>", "model directory that armorm has written, or an ArmoRM checkpoint")
-    .option("--backbone <location>", "where the model's backbone lies now (default: as the model says)");
-  return withBackboneOptions(command);
+    .requiredOption(
+      "--model <dir>",
+      "model directory that armorm has written, an ArmoRM checkpoint, or org/name on the hub",
+    )
+    .option(
+      "--backbone <location>",
+      "where the model's backbone lies now, or org/name (default: as the model says)",
+    );
+  return withDownloads(withBackboneOptions(command), downloadModel);
+}
+
+/** The model from the hub, and what its backbone needs to do there. */
+async function downloadModel(flags: ModelFlags & Partial<ScoreFlags>): Promise<Partial<ModelFlags>> {
+  const model = await download(flags.model);
+  if (flags.embeddings) return { model };
+  const { openModelDirectory } = await import("../armo/model-directory.ts");
+  const where = flags.backbone ?? (await openModelDirectory(model)).backbone.location;
+  const backbone = await download(where, { weights: !flags.explainTokens });
+  return flags.backbone === undefined ? { model } : { model, backbone };
 }
 
 export function scoreCommand(): Command {
