@@ -58,6 +58,7 @@ export async function watchPull<T>(work: (watch: Omit<PullOptions, "weights">) =
       },
       onNote: note,
     });
+    controller.signal.throwIfAborted();
     progress.stop();
     if (started !== null) {
       note(`${formatBytes(done)} there in ${formatSeconds((performance.now() - started) / 1000)}`);

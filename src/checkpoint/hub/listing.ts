@@ -1,6 +1,6 @@
 // What a repository holds at a commit, as the hub's API tells.
 
-import { type HubClient, readJson, withRetries } from "./hub-client.ts";
+import { type HubClient, orUnreachable, readJson, withRetries } from "./hub-client.ts";
 import { badAnswer, type HubRequest } from "./hub-errors.ts";
 import { type HubId, isCommit } from "./hub-id.ts";
 import { requireSafePath } from "./safe-path.ts";
@@ -76,10 +76,8 @@ async function askAbout(
   wanted: HubRequest & { readonly file: string },
   signal: AbortSignal | undefined,
 ): Promise<ListedFile> {
-  const { headers } = await withRetries(
-    () => client.send(filePath(wanted), wanted, { method: "HEAD", signal }),
-    { signal },
-  );
+  const ask = () => client.send(filePath(wanted), wanted, { method: "HEAD", signal });
+  const { headers } = await orUnreachable(client, wanted, withRetries(ask, { signal }));
   const etag = (headers["x-linked-etag"] ?? headers.etag)?.replace(/^W\//, "").replaceAll('"', "");
   const found = sizeAndHash(
     Number(headers["x-linked-size"] ?? headers["content-length"] ?? Number.NaN),

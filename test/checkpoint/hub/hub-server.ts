@@ -120,6 +120,7 @@ export async function startHub(
         else sendBytes(request, response, file.bytes, fault);
       }),
     ),
+    "localhost",
   );
 
   const answerHub: Answer = (request, response, fault) => {
@@ -254,7 +255,11 @@ function sendBytes(
   });
 }
 
-async function listen(server: Server): Promise<{ origin: string; stop: () => Promise<void> }> {
+/** @param name What the host calls itself: the two hosts differ in name, as on the hub. */
+async function listen(
+  server: Server,
+  name = "127.0.0.1",
+): Promise<{ origin: string; stop: () => Promise<void> }> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   const stop = () =>
@@ -262,5 +267,5 @@ async function listen(server: Server): Promise<{ origin: string; stop: () => Pro
       server.close(() => resolve());
       server.closeAllConnections();
     });
-  return { origin: `http://127.0.0.1:${port}`, stop };
+  return { origin: `http://${name}:${port}`, stop };
 }

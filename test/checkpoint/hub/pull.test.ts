@@ -603,7 +603,7 @@ describe("a proxy", () => {
     expect(new Set(proxy.targets).size).toBe(2); // the host of large files too
     proxy.targets.length = 0;
     rmSync(cache, { recursive: true });
-    vi.stubEnv(name === "HTTP_PROXY" ? "NO_PROXY" : "no_proxy", "127.0.0.1");
+    vi.stubEnv(name === "HTTP_PROXY" ? "NO_PROXY" : "no_proxy", "127.0.0.1,localhost");
     await pull("org/name");
     expect(proxy.targets).toEqual([]);
     proxy.stop();
