@@ -126,6 +126,16 @@ test("Ctrl-C and a kill leave what is there, and the next pull goes on with it",
   expect(partial()).toBeUndefined();
 });
 
+test("of two processes at once, one downloads and the other waits for it", async () => {
+  useCache("together");
+  hub.fail({ path: /^\/blob/, cutAfter: 1_000_000 });
+  const both = await Promise.all([runCli(["pull", "org/tiny"]), runCli(["pull", "org/tiny"])]);
+  expect(both.map(({ code }) => code)).toEqual([0, 0]);
+  expect(hub.log.filter(({ host }) => host === "cdn")).toHaveLength(2); // cut once
+  const sums = both.map(({ stdout }) => stdout.split("\n").at(-2));
+  expect(sums[0]).toBe(sums[1]);
+});
+
 test("a model on the hub, with its backbone there too, scores as the folder does", async () => {
   useCache("scored");
   const here = await runCli(["score", "--model", at("model"), rows, "--json"]);

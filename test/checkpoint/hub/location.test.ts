@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -68,10 +68,4 @@ test("a repository is its snapshot, and is stored with its commit", async () => 
   expect(hub.log).toEqual([]);
   expect(await storedLocation("tiny")).toBe("tiny");
   expect(await storedLocation("src")).toBe(resolve("src"));
-});
-
-test("a file of the name of a repository is no folder", async () => {
-  mkdirSync(join(folder, "org"));
-  writeFileSync(join(folder, "org/tiny"), "");
-  expect((await locateCheckpoint("org/tiny")).name).toContain("@");
 });

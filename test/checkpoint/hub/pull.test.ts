@@ -2,10 +2,7 @@ import {
   chmodSync,
   cpSync,
   existsSync,
-  lstatSync,
   mkdirSync,
-  mkdtempSync,
-  readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
@@ -13,99 +10,22 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { createServer, request } from "node:http";
-import type { AddressInfo } from "node:net";
-import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { explainFileErrors } from "../../../src/checkpoint/hub/file-errors.ts";
-import { type PullOptions, pull } from "../../../src/checkpoint/hub/pull.ts";
-import { writeSafetensors } from "../../../src/checkpoint/safetensors-writer.ts";
-import { type HubServer, readFiles, type ServedRepository, startHub } from "./hub-server.ts";
-
-let folder: string;
-let cache: string;
-let repository: string;
-let hub: HubServer;
-
-beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), "hub-"));
-  cache = join(folder, "home/hub");
-  repository = join(folder, "repository");
-  for (const name of ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_CACHE", "HF_HUB_OFFLINE"]) {
-    vi.stubEnv(name, undefined);
-  }
-  for (const name of ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"]) {
-    vi.stubEnv(name, undefined);
-  }
-  vi.stubEnv("HF_HOME", join(folder, "home"));
-  await writeRepository();
-});
-
-afterEach(async () => {
-  vi.unstubAllEnvs();
-  await hub?.close();
-  rmSync(folder, { recursive: true });
-});
-
-const WEIGHTS = 200_000;
-
-/** A checkpoint among what else repositories hold. */
-async function writeRepository(): Promise<void> {
-  mkdirSync(join(repository, "original"), { recursive: true });
-  mkdirSync(join(repository, "onnx"));
-  const texts = {
-    "config.json": '{"model_type":"llama"}',
-    "generation_config.json": "{}",
-    "tokenizer.json": '{"model":{}}',
-    "tokenizer_config.json": '{"chat_template":"x"}',
-    "README.md": "---\nlicense: mit\n---\n",
-    "LICENSE.txt": "MIT",
-    "pytorch_model.bin": "pickle",
-    "model.gguf": "gguf",
-    "original/params.json": "{}",
-    "original/consolidated.00.pth": "pickle",
-    "onnx/model.onnx": "onnx",
-    ".gitattributes": "",
-  };
-  for (const [name, text] of Object.entries(texts)) writeFileSync(join(repository, name), text);
-  const data = Float32Array.from({ length: WEIGHTS / 4 }, (_, i) => Math.sin(i));
-  await writeSafetensors(join(repository, "model.safetensors"), {
-    w: { dtype: "F32", shape: [data.length], data },
-  });
-}
-
-const NEEDED = [
-  "LICENSE.txt",
-  "README.md",
-  "config.json",
-  "model.safetensors",
-  "tokenizer.json",
-  "tokenizer_config.json",
-];
-
-async function serve(options: Omit<ServedRepository, "directory"> = {}): Promise<void> {
-  hub = await startHub({ "org/name": { directory: repository, ...options } });
-  vi.stubEnv("HF_ENDPOINT", hub.endpoint);
-}
-
-const inRepository = (...path: string[]) => join(cache, "models--org--name", ...path);
-const weights = () => readFiles(repository).find(({ name }) => name === "model.safetensors")!;
-
-/** Every file and link below a folder, with where links point and what small files say. */
-function tree(directory: string): Record<string, string> {
-  const entries = readdirSync(directory, { recursive: true, encoding: "utf8" }).map((name) => {
-    const path = join(directory, name);
-    const stats = lstatSync(path);
-    if (stats.isSymbolicLink()) return [name, `-> ${readlinkSync(path)}`];
-    if (stats.isDirectory()) return null;
-    return [name, stats.size > 100 ? `${stats.size} bytes` : readFileSync(path, "utf8")];
-  });
-  return Object.fromEntries(entries.filter((entry) => entry !== null).sort());
-}
-
-const failsWith = (code: string, text = "") =>
-  expect.objectContaining({ name: "InputError", code, message: expect.stringContaining(text) });
+import { pull } from "../../../src/checkpoint/hub/pull.ts";
+import {
+  cache,
+  failsWith,
+  hub,
+  inRepository,
+  NEEDED,
+  repository,
+  serve,
+  tree,
+  weights,
+} from "./hub-fixture.ts";
+import { readFiles } from "./hub-server.ts";
 
 describe("a pull", () => {
   test("asks for the files that armorm reads, and for no others", async () => {
@@ -306,241 +226,6 @@ test("a truncated blob in the cache is downloaded again", async () => {
   expect(readFileSync(join(directory, "model.safetensors"))).toEqual(weights().bytes);
 });
 
-describe("a download", () => {
-  const onCdn = () => hub.log.filter(({ host }) => host === "cdn");
-  const isWhole = ({ directory }: { directory: string }) =>
-    expect(readFileSync(join(directory, "model.safetensors"))).toEqual(weights().bytes);
-
-  test("that is cut goes on where it stopped", async () => {
-    await serve();
-    hub.fail({ path: /^\/blob/, cutAfter: 70_000 });
-    isWhole(await pull("org/name"));
-    const [first, second] = onCdn();
-    expect(first!.range).toBeUndefined();
-    expect(Number(/^bytes=(\d+)-$/.exec(second!.range!)![1])).toBeGreaterThan(0);
-    expect(Number(/^bytes=(\d+)-$/.exec(second!.range!)![1])).toBeLessThanOrEqual(70_000);
-  });
-
-  test("that was stopped goes on with the next pull, from the bytes that are there", async () => {
-    await serve();
-    hub.fail({ path: /^\/blob/, cutAfter: 100_000, stall: true });
-    const controller = new AbortController();
-    const reason = new Error("stopped");
-    const onProgress: PullOptions["onProgress"] = ({ file, bytes }) => {
-      if (file === "model.safetensors" && bytes > 65_536) controller.abort(reason);
-    };
-    await expect(pull("org/name", { onProgress, signal: controller.signal })).rejects.toBe(reason);
-    const partial = inRepository("blobs", `${weights().etag}.armorm.incomplete`);
-    const { size } = statSync(partial);
-    expect(readFileSync(partial)).toEqual(weights().bytes.subarray(0, size));
-    expect(existsSync(inRepository("refs/main"))).toBe(false);
-
-    const plans: number[] = [];
-    isWhole(await pull("org/name", { onPlan: ({ bytes }) => plans.push(bytes) }));
-    expect(onCdn().at(-1)!.range).toBe(`bytes=${size}-`);
-    expect(plans).toEqual([weights().bytes.length - size]);
-    expect(existsSync(partial)).toBe(false);
-    expect(readdirSync(join(cache, ".locks/models--org--name"))).toEqual([]);
-  });
-
-  test("whose range is answered with the whole file starts again", async () => {
-    await serve();
-    hub.fail({ path: /^\/blob/, cutAfter: 70_000 });
-    hub.fail({ path: /^\/blob/, ignoreRange: true });
-    isWhole(await pull("org/name"));
-    expect(onCdn()).toHaveLength(2);
-  });
-
-  test("whose range the server does not have starts again", async () => {
-    await serve();
-    hub.fail({ path: /^\/blob/, cutAfter: 70_000 });
-    hub.fail({ path: /^\/blob/, status: 416 });
-    isWhole(await pull("org/name"));
-    expect(onCdn().map(({ range }) => range === undefined)).toEqual([true, false, true]);
-  });
-
-  test("that resumes a damaged part notices, says so and starts again", async () => {
-    await serve();
-    mkdirSync(inRepository("blobs"), { recursive: true });
-    writeFileSync(inRepository("blobs", `${weights().etag}.armorm.incomplete`), "x".repeat(1000));
-    const notes: string[] = [];
-    isWhole(await pull("org/name", { onNote: (line) => notes.push(line) }));
-    expect(notes).toEqual([expect.stringContaining("damaged")]);
-  });
-
-  test("that a busy hub refuses for a while succeeds, after as long as it asks", async () => {
-    await serve();
-    hub.fail({ path: /^\/api/, status: 503 });
-    hub.fail({ path: /^\/blob/, status: 429, headers: { "Retry-After": "1" } });
-    const started = performance.now();
-    isWhole(await pull("org/name"));
-    expect(performance.now() - started).toBeGreaterThan(1400);
-  });
-
-  test("with other contents is deleted, and the error says so", async () => {
-    await serve();
-    const wrong = Buffer.from(weights().bytes);
-    wrong[1234]! ^= 1;
-    hub.fail({ path: /^\/blob/, body: wrong });
-    await expect(pull("org/name")).rejects.toThrow(
-      failsWith("wrong-hash", "model.safetensors with the sha256"),
-    );
-    expect(
-      Object.keys(tree(inRepository("blobs"))).filter((name) => name.startsWith(weights().etag)),
-    ).toEqual([]);
-    expect(existsSync(inRepository("snapshots", hub.commitOf("org/name"), "model.safetensors"))).toBe(false);
-    isWhole(await pull("org/name"));
-  });
-
-  test("of a small file with other contents fails by git's hash", async () => {
-    await serve();
-    const wrong = Buffer.from('{"model_type":"other"}');
-    expect(wrong.length).toBe('{"model_type":"llama"}'.length);
-    hub.fail({ path: /cached.*config\.json/, body: wrong });
-    await expect(pull("org/name")).rejects.toThrow(failsWith("wrong-hash", "config.json with the git hash"));
-  });
-
-  test.each([
-    ["longer", 300_000],
-    ["shorter", 1000],
-  ])("of a %s file is deleted, and the error says so", async (_, size) => {
-    await serve();
-    hub.fail({ path: /^\/blob/, body: Buffer.alloc(size) });
-    await expect(pull("org/name")).rejects.toThrow(failsWith("wrong-size", `got ${size}`));
-    expect(existsSync(inRepository("blobs", `${weights().etag}.armorm.incomplete`))).toBe(false);
-  });
-
-  test("of two pulls at once happens once", async () => {
-    await serve();
-    hub.fail({ path: /^\/blob/, cutAfter: 70_000 });
-    const notes: string[] = [];
-    const onNote = (line: string) => notes.push(line);
-    for (const pulled of await Promise.all([pull("org/name", { onNote }), pull("org/name", { onNote })])) {
-      isWhole(pulled);
-    }
-    expect(onCdn()).toHaveLength(2);
-    expect(notes).toContain("model.safetensors: another process is downloading it; waiting");
-  });
-
-  test("goes on when the process that held its lock is gone", async () => {
-    await serve();
-    const locks = join(cache, ".locks/models--org--name");
-    mkdirSync(locks, { recursive: true });
-    const gone = { pid: 2 ** 22 + 1, host: hostname(), token: "x" };
-    writeFileSync(join(locks, `${weights().etag}.armorm.lock`), JSON.stringify(gone));
-    isWhole(await pull("org/name"));
-    expect(readdirSync(locks)).toEqual([]);
-  });
-});
-
-describe("the token", () => {
-  test("goes to the hub with every request, and to no other host", async () => {
-    await serve({ private: ["hf_mine"] });
-    vi.stubEnv("HF_TOKEN", "hf_mine");
-    await pull("org/name");
-    const seen = (host: string) => hub.log.filter((r) => r.host === host).map((r) => r.authorization);
-    expect(new Set(seen("hub"))).toEqual(new Set(["Bearer hf_mine"]));
-    expect(new Set(seen("cdn"))).toEqual(new Set([undefined]));
-  });
-
-  test.each([
-    [
-      "gated, nobody signed in",
-      { gated: ["hf_mine"] },
-      undefined,
-      "gated-repository",
-      /accept its licence at .*org\/name/,
-    ],
-    ["gated, another account", { gated: ["x"] }, "hf_mine", "gated-repository", /HF_TOKEN/],
-    ["private, nobody signed in", { private: ["hf_mine"] }, undefined, "missing-repository", /set HF_TOKEN/],
-    ["private, another account", { private: ["x"] }, "hf_mine", "missing-repository", /account needs access/],
-    ["not known to the hub", {}, "hf_wrong", "bad-token", /unset it for public/],
-  ])("%s: the error says what to do, without the token", async (_, options, token, code, remedy) => {
-    hub = await startHub({ "org/name": { directory: repository, ...options } }, { tokens: ["hf_mine"] });
-    vi.stubEnv("HF_ENDPOINT", hub.endpoint);
-    vi.stubEnv("HF_TOKEN", token);
-    const error = await pull("org/name").catch((thrown) => thrown);
-    expect(error).toMatchObject({ name: "InputError", code, remedy: expect.stringMatching(remedy) });
-    expect(`${error.message} ${error.remedy}`).not.toMatch(/hf_(mine|wrong)|\n/);
-  });
-});
-
-describe("the hub is asked for something that is not there:", () => {
-  test("a repository", async () => {
-    await serve();
-    const expected = failsWith("missing-repository", "a folder of that name or a repository");
-    await expect(pull("org/other")).rejects.toThrow(expected);
-  });
-
-  test("a revision: the error names the default", async () => {
-    await serve();
-    await expect(pull("org/name@v9")).rejects.toThrow(
-      expect.objectContaining({ code: "missing-revision", remedy: expect.stringContaining("main") }),
-    );
-  });
-
-  test("a file that its list names", async () => {
-    await serve({ extraNames: ["chat_template.jinja"] });
-    await expect(pull("org/name")).rejects.toThrow(failsWith("missing-file", "chat_template.jinja"));
-  });
-
-  test("safetensors: pickles are refused before anything is downloaded", async () => {
-    rmSync(join(repository, "model.safetensors"));
-    await serve();
-    await expect(pull("org/name")).rejects.toThrow(failsWith("pickled-weights", "pytorch_model.bin"));
-    expect(hub.downloads()).toEqual([]);
-    rmSync(join(repository, "pytorch_model.bin"));
-    rmSync(join(repository, "original"), { recursive: true });
-    await expect(pull("org/name")).rejects.toThrow(failsWith("missing-tensors"));
-    rmSync(join(repository, "config.json"));
-    await expect(pull("org/name")).rejects.toThrow(failsWith("missing-config"));
-  });
-
-  test("a name that is none", async () => {
-    await expect(pull("name")).rejects.toThrow(failsWith("bad-hub-id"));
-  });
-});
-
-describe("without the hub", () => {
-  test.each(["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])(
-    "%s takes what is cached, and asks nobody",
-    async (name) => {
-      await serve();
-      const { commit } = await pull("org/name");
-      hub.log.length = 0;
-      vi.stubEnv(name, "1");
-      for (const location of ["org/name", `org/name@${commit}`]) {
-        expect(await pull(location)).toMatchObject({ commit });
-      }
-      for (const location of ["org/other", "org/name@v1", `org/name@${"0".repeat(40)}`]) {
-        await expect(pull(location)).rejects.toThrow(failsWith("not-cached", location));
-      }
-      expect(hub.log).toEqual([]);
-    },
-  );
-
-  test("an interrupted download is no copy", async () => {
-    await serve();
-    const { commit } = await pull("org/name", { weights: false });
-    vi.stubEnv("HF_HUB_OFFLINE", "1");
-    await expect(pull(`org/name@${commit}`)).rejects.toThrow(failsWith("not-cached"));
-    expect(await pull(`org/name@${commit}`, { weights: false })).toMatchObject({ commit });
-  });
-
-  test("what is cached is used, with a note; what is not is missed", async () => {
-    await serve();
-    const { commit } = await pull("org/name");
-    await hub.close();
-    const onNote = vi.fn();
-    expect(await pull("org/name", { onNote })).toMatchObject({ commit });
-    expect(onNote).toHaveBeenCalledExactlyOnceWith(
-      expect.stringMatching(/ECONNREFUSED; using commit .* cache/),
-    );
-    const error = failsWith("hub-unreachable", "got ECONNREFUSED");
-    await expect(pull("org/other")).rejects.toThrow(error);
-  });
-});
-
 test("a disk without room for the download is noticed before it starts", async () => {
   await serve({ listedBytes: { "model.safetensors": 10 ** 15 } });
   await expect(pull("org/name")).rejects.toThrow(
@@ -571,53 +256,4 @@ test.skipIf(process.getuid?.() === 0)("a cache that may only be read serves what
   } finally {
     for (const path of folders) chmodSync(path, 0o755);
   }
-});
-
-describe("a proxy", () => {
-  /** A proxy that passes requests on, and notes whose. */
-  async function startProxy() {
-    const targets: string[] = [];
-    const server = createServer((incoming, outgoing) => {
-      const { host } = new URL(incoming.url!);
-      targets.push(host);
-      request(incoming.url!, { method: incoming.method, headers: incoming.headers }, (answer) => {
-        outgoing.writeHead(answer.statusCode!, answer.headers);
-        answer.pipe(outgoing);
-      }).end();
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const stop = () => {
-      server.close();
-      server.closeAllConnections();
-    };
-    return { targets, url, stop };
-  }
-
-  test.each(["http_proxy", "HTTP_PROXY"])("of %s is used, unless NO_PROXY names the host", async (name) => {
-    await serve();
-    const proxy = await startProxy();
-    vi.stubEnv(name, proxy.url);
-    await pull("org/name");
-    expect(proxy.targets).toContain(new URL(hub.endpoint).host);
-    expect(new Set(proxy.targets).size).toBe(2); // the host of large files too
-    proxy.targets.length = 0;
-    rmSync(cache, { recursive: true });
-    vi.stubEnv(name === "HTTP_PROXY" ? "NO_PROXY" : "no_proxy", "127.0.0.1,localhost");
-    await pull("org/name");
-    expect(proxy.targets).toEqual([]);
-    proxy.stop();
-  });
-
-  test("with another kind of address is refused, without showing it", async () => {
-    await serve();
-    vi.stubEnv("http_proxy", "me:secret@proxy");
-    await expect(pull("org/name")).rejects.toThrow(failsWith("bad-proxy", "expected the address"));
-  });
-
-  test("that cannot be reached is a hub that cannot be reached", async () => {
-    await serve();
-    vi.stubEnv("http_proxy", "http://127.0.0.1:1");
-    await expect(pull("org/name")).rejects.toThrow(failsWith("hub-unreachable", "ECONNREFUSED"));
-  });
 });
