@@ -44,6 +44,8 @@ export async function watchPull<T>(work: (watch: Omit<PullOptions, "weights">) =
   process.once("SIGINT", stop);
   const progress = startProgress("downloading", "bytes");
   let started: number | null = null;
+  let begun: number | null = null;
+  let said = false;
   let done = 0;
   try {
     const result = await work({
@@ -53,6 +55,14 @@ export async function watchPull<T>(work: (watch: Omit<PullOptions, "weights">) =
         note(describePlan(plan));
       },
       onProgress: ({ bytes, totalBytes }) => {
+        const seconds = (performance.now() - (started ?? Number.NaN)) / 1000;
+        begun ??= bytes;
+        if (!said && seconds > MEASURED_S && bytes > begun) {
+          said = true;
+          const rate = (bytes - begun) / seconds;
+          const left = formatSeconds((totalBytes - bytes) / rate);
+          if (!process.stderr.isTTY) note(`about ${left} left at ${formatBytes(rate)}/s`);
+        }
         done = bytes;
         progress.update(bytes, totalBytes);
       },
@@ -69,6 +79,9 @@ export async function watchPull<T>(work: (watch: Omit<PullOptions, "weights">) =
     process.removeListener("SIGINT", stop);
   }
 }
+
+/** The time left is worth saying once the rate has been measured over this time. */
+const MEASURED_S = 5;
 
 /** `downloading 9 files, 16.06 GB, of org/name@main (0123456789ab) to /home/me/.cache/…; 2 files are there` */
 function describePlan({ id, revision, commit, directory, files, bytes }: PullPlan): string {
