@@ -89,7 +89,8 @@ export interface BackboneOptions {
 const RUN_BUDGET: RunBudget = { tokens: 2048, slots: 16_384 };
 
 /**
- * Opens the backbone of a checkpoint directory, f32 on the CPU, weights read from the checkpoint's own files.
+ * Opens the backbone of a checkpoint (a directory, `tiny`, or `org/name[@revision]` on the hub), f32 on the CPU, weights read
+ * from the checkpoint's own files.
  *
  * @throws {InputError} `unsupported-model`, by the name of what is not supported; what `openCheckpoint` refuses.
  *

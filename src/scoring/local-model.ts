@@ -6,7 +6,7 @@ import { type Chat, type ChatOptions, openChat } from "../chat/chat.ts";
 import { findGatingPosition } from "../chat/gating-position.ts";
 import { type Message, validateConversation } from "../chat/messages.ts";
 import { encodeWithin } from "../chat/overlong.ts";
-import { resolveLocation } from "../checkpoint/location.ts";
+import { locateCheckpoint } from "../checkpoint/location.ts";
 import { InputError } from "../errors.ts";
 import type { Comparison, RewardModel, Score, ScoreOptions } from "../reward-model.ts";
 import type { ScorerDirectory } from "./model-directory.ts";
@@ -14,7 +14,7 @@ import { compareScores } from "./ranking.ts";
 import { toScore } from "./score-parts.ts";
 
 export interface LocalModelOptions extends ChatOptions {
-  /** Where the backbone lies now. Default: as the model says. */
+  /** Where the backbone lies now, or its name on the hub. Default: as the model says. */
   readonly backbone?: string;
   readonly dtype?: "auto" | "f32";
   readonly threads?: number;
@@ -41,7 +41,7 @@ export async function openLocalModel(
   directory: ScorerDirectory,
   options: LocalModelOptions = {},
 ): Promise<LocalRewardModel> {
-  const where = resolveLocation(options.backbone ?? directory.backbone.location);
+  const { directory: where, name } = await locateCheckpoint(options.backbone ?? directory.backbone.location);
   const { dtype, threads } = options;
   const backbone = await openBackbone(where, {
     ...(dtype === undefined ? {} : { dtype }),
@@ -53,7 +53,7 @@ export async function openLocalModel(
     await backbone.close();
     throw error;
   }
-  return localModel(directory, backbone, options);
+  return localModel(directory, backbone, { ...options, backbone: name });
 }
 
 /**
@@ -66,7 +66,9 @@ export async function openModelChat(
   { location, backbone, chat: settings }: ScorerDirectory,
   options: ChatOptions & Pick<LocalModelOptions, "backbone"> = {},
 ): Promise<Chat> {
-  const where = resolveLocation(options.backbone ?? backbone.location);
+  const { directory: where } = await locateCheckpoint(options.backbone ?? backbone.location, {
+    weights: false,
+  });
   const opened = await openChat(where, { ...storedOptions(settings), ...options });
   const overridden = options.chatTemplate ?? options.bos ?? options.gatingPattern ?? options.specialTokens;
   if (settings && overridden === undefined && opened.fingerprint !== settings.fingerprint) {
