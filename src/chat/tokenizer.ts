@@ -2,6 +2,7 @@ import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { InputError } from "../errors.ts";
 import { type AddedToken, addedTokenSplitter, type Stretch } from "./added-tokens.ts";
 import { cannotStayText, type Disguise } from "./disguise.ts";
+import { adjustPreTokenizer } from "./pre-tokenizer.ts";
 
 /** What a stretch of text became. */
 export interface EncodedStretch extends Stretch {
@@ -16,6 +17,8 @@ export interface EncodedStretch extends Stretch {
  */
 export interface Tokenizer {
   readonly addedTokens: readonly AddedToken[];
+  /** The highest id in the vocabulary, added tokens included: no encoding holds a higher one. */
+  readonly maxId: number;
   /**
    * Encodes a text stretch by stretch; the ids in order are the encoding.
    *
@@ -128,6 +131,7 @@ export function buildTokenizer(json: unknown, config: Record<string, unknown>): 
 
   return {
     addedTokens,
+    maxId: highest(idOf.values(), contentOf.keys()),
     encodePlain,
     encode(text, disguise) {
       return split(text).map((stretch) => {
@@ -168,13 +172,14 @@ function open(
   const { added_tokens: listed = [] } = json as { added_tokens?: unknown };
   if (!Array.isArray(listed)) throw badTokenizer("added_tokens must be an array");
   const addedTokens = listed.map(readAddedToken);
+  const preTokenizer = adjustPreTokenizer((json as { pre_tokenizer?: unknown }).pre_tokenizer ?? null);
   try {
     const library: Library = new HuggingFaceTokenizer(
       {
         normalizer: null,
-        pre_tokenizer: null,
         decoder: null,
         ...json,
+        pre_tokenizer: preTokenizer,
         added_tokens: [],
         post_processor: null,
       },
@@ -201,6 +206,12 @@ function readAddedToken(value: unknown): AddedToken {
     normalized: typeof token.normalized === "boolean" ? token.normalized : !special,
     special,
   };
+}
+
+function highest(...all: Iterable<number>[]): number {
+  let max = -1;
+  for (const ids of all) for (const id of ids) if (id > max) max = id;
+  return max;
 }
 
 function badTokenizer(problem: string): InputError {
