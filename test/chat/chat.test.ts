@@ -63,9 +63,16 @@ describe("the embedded checkpoint", () => {
     ]);
   });
 
-  it("encodes to nothing but valid UTF-8 what is not valid text", () => {
-    const { ids } = chat.encode([conversation[0]!, { role: "assistant", content: "a\ud800b" }]);
-    expect(chat.tokensOf(ids).join("")).toContain("aï¿½b");
+  it("refuses half characters, which no UTF-8 can carry, before anything is rendered", () => {
+    const cut = [conversation[0]!, { role: "assistant", content: "a\ud800b" }];
+    expect(() => chat.encode(cut)).toThrow(
+      expect.objectContaining({
+        code: "bad-messages",
+        message:
+          "encode: message 1: content must be valid Unicode, got half a character (U+D800) at position 1",
+      }),
+    );
+    expect(() => chat.encodePrompt([{ role: "user", content: "\udc00" }])).toThrow("U+DC00");
   });
 
   it("refuses what is not a conversation", () => {
@@ -146,66 +153,6 @@ describe("the gating position", () => {
       content: content + Array.from({ length: 12 }, (_, i) => String.fromCharCode(0xf8ff - i)).join(""),
     };
     await expect(encode([all, conversation[1]!])).rejects.toThrow("private-use");
-  });
-});
-
-describe("BOS", () => {
-  const silent =
-    "{% for m in messages %}{{ m.content }}<|eot_id|>{% endfor %}{% if add_generation_prompt %}A{% endif %}";
-  const template = (first: string) => ({
-    type: "TemplateProcessing",
-    single: [{ SpecialToken: { id: first, type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }],
-  });
-
-  async function bosCount(
-    options: ChatOptions,
-    config = {},
-    postProcessor: unknown = null,
-  ): Promise<[string, number]> {
-    const files = await tinyFiles();
-    const tokenizer = { ...(files.tokenizer as object), post_processor: postProcessor };
-    const chat = chatFromFiles({ ...files, tokenizer, config }, "tiny", options);
-    const { ids, gatingPosition, promptLength } = chat.encode(conversation);
-    const prompt = chat.encodePrompt(conversation.slice(0, 1));
-    expect(ids[gatingPosition]).toBe(END_OF_TURN);
-    expect(prompt.slice(0, promptLength)).toEqual(ids.slice(0, promptLength));
-    expect(ids.slice(1)).not.toContain(BOS);
-    return [chat.bos, ids.filter((id) => id === BOS).length];
-  }
-
-  it("is there once when the template writes it, whatever the tokenizer would add", async () => {
-    expect(await bosCount({})).toEqual(["on", 1]);
-    expect(await bosCount({ bos: "on" }, { add_bos_token: true }, template("<|begin_of_text|>"))).toEqual([
-      "on",
-      1,
-    ]);
-    expect(await bosCount({}, { add_bos_token: false })).toEqual(["on", 1]);
-  });
-
-  it("can be left out", async () => {
-    expect(await bosCount({ bos: "off" })).toEqual(["off", 0]);
-  });
-
-  it("follows the checkpoint when the template writes none", async () => {
-    const chatTemplate = silent;
-    expect(await bosCount({ chatTemplate })).toEqual(["off", 0]);
-    expect(await bosCount({ chatTemplate, bos: "on" })).toEqual(["on", 1]);
-    expect(await bosCount({ chatTemplate }, { add_bos_token: true })).toEqual(["on", 1]);
-    const processor = {
-      type: "Sequence",
-      processors: [{ type: "ByteLevel" }, template("<|begin_of_text|>")],
-    };
-    expect(await bosCount({ chatTemplate }, {}, processor)).toEqual(["on", 1]);
-    expect(await bosCount({ chatTemplate }, {}, template("<|eot_id|>"))).toEqual(["off", 0]);
-    expect(await bosCount({ chatTemplate }, { add_bos_token: false }, processor)).toEqual(["off", 0]);
-  });
-
-  it("cannot be asked of a checkpoint without one", async () => {
-    const files = await tinyFiles({ specialTokens: {} });
-    expect(() => chatFromFiles(files, "tiny", { bos: "on" })).toThrow(
-      expect.objectContaining({ code: "missing-bos" }),
-    );
-    expect(chatFromFiles(files, "tiny", { chatTemplate: silent }).bos).toBe("off");
   });
 });
 
