@@ -8,8 +8,8 @@ interface Part {
 /**
  * Writes the `pre_tokenizer` of a `tokenizer.json` so that the tokenizer library does with it what Hugging Face does.
  *
- * The library takes every kind of `Split` for an isolating one, never splits at `Metaspace`, and takes what begins a piece
- * for what begins the text. Splits before or after a character become splits at no character, which it does right.
+ * The library takes every kind of `Split` at a text for an isolating one, never splits at `Metaspace`, and takes what begins
+ * a piece for what begins the text. What it does right is to split at a pattern, which may be a position.
  *
  * @throws {InputError} `bad-tokenizer` for what cannot be written so.
  */
@@ -41,23 +41,23 @@ function adjustMetaspace(part: Part, isFirst: boolean): unknown {
 
 function adjustSplit(part: Part): unknown {
   const { behavior, invert = false, pattern } = part;
-  if (behavior === "Removed" || (behavior === "Isolated" && invert === false)) return part;
   const { String: text } = (pattern ?? {}) as { String?: unknown };
-  const isCharacter = typeof text === "string" && Array.from(text).length === 1;
-  if (isCharacter && invert === false && behavior === "MergedWithPrevious")
-    return splitAt(`(?<=${escaped(text)})`);
-  if (isCharacter && invert === false && behavior === "MergedWithNext")
-    return splitAt(`(?=${escaped(text)})`);
+  if (typeof text === "string" && behavior === "Removed" && invert === false) return splitAt(escaped(text));
+  if (behavior === "Removed" || (behavior === "Isolated" && invert === false)) return { ...part, invert };
+  if (typeof text === "string" && Array.from(text).length === 1 && invert === false) {
+    if (behavior === "MergedWithPrevious") return splitAt(`(?<=${escaped(text)})`);
+    if (behavior === "MergedWithNext") return splitAt(`(?=${escaped(text)})`);
+  }
   throw unsupported(`Split with behavior "${behavior}"`, `"Isolated" or "Removed", or a single character`);
 }
 
-/** A split at positions, which takes nothing out. */
-function splitAt(positions: string): Part {
-  return { type: "Split", pattern: { Regex: positions }, behavior: "Removed", invert: false };
+/** A split that takes out what matches; nothing, where the pattern is a position. */
+function splitAt(pattern: string): Part {
+  return { type: "Split", pattern: { Regex: pattern }, behavior: "Removed", invert: false };
 }
 
-function escaped(character: string): string {
-  return `\\u{${character.codePointAt(0)!.toString(16)}}`;
+function escaped(text: string): string {
+  return Array.from(text, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`).join("");
 }
 
 function unsupported(what: string, expected: string): InputError {
