@@ -1,10 +1,9 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { type ChatOptions, chatFromFiles } from "../../src/chat/chat.ts";
-import type { ChatFiles } from "../../src/chat/chat-files.ts";
 import type { Message } from "../../src/chat/messages.ts";
+import { FAMILIES, familyFiles, readFamilyFile } from "./families.ts";
 
-// The `[INST]` families and Phi-3: templates and tokenizers of their structure, with vocabularies of some hundred entries.
+// Rendered by Python's jinja2, encoded by the Rust tokenizers: see test/golden/README.md.
 
 interface Case {
   family: string;
@@ -16,48 +15,10 @@ interface Case {
   idsCompat: number[];
   promptIdsCompat: number[];
 }
-const read = (name: string) => readFileSync(new URL(`../golden/families/${name}`, import.meta.url), "utf8");
-const golden: { cases: Case[] } = JSON.parse(read("cases.json"));
-
-const FAMILIES = [
-  { family: "llama-2", tokenizer: "llama-2", eos: "</s>", ending: ["▁[", "/", "INST", "]"], bos: "template" },
-  {
-    family: "mistral-v1",
-    tokenizer: "llama-2",
-    eos: "</s>",
-    ending: ["▁[", "/", "INST", "]"],
-    bos: "template",
-  },
-  { family: "mistral-v3", tokenizer: "mistral-v3", eos: "</s>", ending: ["[/INST]"], bos: "template" },
-  {
-    family: "phi-3",
-    tokenizer: "phi-3",
-    eos: "<|endoftext|>",
-    ending: ["<|end|>", "<|assistant|>"],
-    bos: "template",
-  },
-  {
-    family: "phi-3.5",
-    tokenizer: "phi-3",
-    eos: "<|endoftext|>",
-    ending: ["<|end|>", "<|assistant|>"],
-    bos: "add_bos_token",
-  },
-];
-
-function filesOf({ family, tokenizer, eos }: (typeof FAMILIES)[number]): ChatFiles {
-  const tokenizerBytes = Buffer.from(read(`${tokenizer}.tokenizer.json`));
-  return {
-    tokenizerBytes,
-    tokenizer: JSON.parse(tokenizerBytes.toString()),
-    config: family === "phi-3.5" ? { add_bos_token: false } : { add_bos_token: true },
-    specialTokens: { bos_token: "<s>", eos_token: eos, unk_token: "<unk>" },
-    chatTemplate: read(`${family}.jinja`),
-  };
-}
+const golden: { cases: Case[] } = JSON.parse(readFamilyFile("cases.json"));
 
 describe.each(FAMILIES)("$family", (family) => {
-  const files = filesOf(family);
+  const files = familyFiles(family);
   const open = (options: ChatOptions = {}) => chatFromFiles(files, family.family, options);
   const [text, compat] = [open(), open({ specialTokens: "compat" })];
   const cases = golden.cases.filter((each) => each.family === family.family);
