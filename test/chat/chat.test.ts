@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Chat, type ChatOptions, chatFromFiles, openChat } from "../../src/chat/chat.ts";
 import type { ChatFiles } from "../../src/chat/chat-files.ts";
@@ -160,7 +160,10 @@ describe("the files of a checkpoint", () => {
   async function openWith(files: Record<string, string>, options: ChatOptions = {}): Promise<Chat> {
     const directory = await mkdtemp(join(tmpdir(), "chat-"));
     try {
-      for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
+      for (const [name, text] of Object.entries(files)) {
+        await mkdir(dirname(join(directory, name)), { recursive: true });
+        await writeFile(join(directory, name), text);
+      }
       return await openChat(directory, options);
     } finally {
       await rm(directory, { recursive: true });
@@ -179,16 +182,34 @@ describe("the files of a checkpoint", () => {
     expect(chat.encode(golden[0]!.messages).ids).toEqual(golden[0]!.ids);
   });
 
-  it("may hold named templates, of which the default one is used", async () => {
-    const named = [
-      { name: "rag", template: "{{ 1 }}" },
-      { name: "default", template: chatTemplate },
-    ];
+  it.each<[string, unknown]>([
+    [
+      "a list",
+      [
+        { name: "rag", template: "{{ 1 }}" },
+        { name: "default", template: chatTemplate },
+      ],
+    ],
+    ["a mapping", { tool_use: "{{ 1 }}", default: chatTemplate }],
+  ])("may hold named templates as %s, of which the default one is used", async (_, named) => {
     const chat = await openWith({
       "tokenizer.json": tokenizer,
       "tokenizer_config.json": JSON.stringify({ ...rest, chat_template: named }),
     });
     expect(chat.encode(golden[0]!.messages).ids).toEqual(golden[0]!.ids);
+  });
+
+  it("may hold named templates as files, beside the default one or with it among them", async () => {
+    const config = { ...rest, chat_template: "{{ 1 }}" };
+    const files = { "tokenizer.json": tokenizer, "tokenizer_config.json": JSON.stringify(config) };
+    for (const more of [
+      { "chat_template.jinja": chatTemplate, "additional_chat_templates/tool_use.jinja": "{{ 1 }}" },
+      { "chat_template.jinja": chatTemplate, "additional_chat_templates/default.jinja": "{{ 1 }}" },
+      { "additional_chat_templates/default.jinja": chatTemplate },
+    ]) {
+      const chat = await openWith({ ...files, ...more });
+      expect(chat.encode(golden[0]!.messages).ids).toEqual(golden[0]!.ids);
+    }
   });
 
   it("may name special tokens in special_tokens_map.json, as objects", async () => {
@@ -217,6 +238,15 @@ describe("the files of a checkpoint", () => {
       { "tokenizer.json": tokenizer, "tokenizer_config.json": '{"chat_template":[]}' },
       "bad-chat-template",
       "",
+    ],
+    [
+      "other named templates alone",
+      {
+        "tokenizer.json": tokenizer,
+        "tokenizer_config.json": '{"chat_template":[{"name":"rag","template":"x"}]}',
+      },
+      "bad-chat-template",
+      "--chat-template FILE",
     ],
     [
       "a list as configuration",
