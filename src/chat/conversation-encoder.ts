@@ -193,7 +193,9 @@ function sameMessages(a: readonly Message[], b: readonly Message[]): boolean {
 }
 
 function idsOf(stretches: readonly EncodedStretch[]): number[] {
-  return stretches.flatMap(({ ids }) => ids);
+  const all: number[] = [];
+  for (const { ids } of stretches) for (const id of ids) all.push(id);
+  return all;
 }
 
 function noGatingToken(problem: string): InputError {

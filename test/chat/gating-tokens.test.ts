@@ -8,8 +8,8 @@ import { FAMILIES, familyFiles } from "./families.ts";
 
 const page = readFileSync(new URL("../../docs/gating-tokens.md", import.meta.url), "utf8");
 const rows = Array.from(
-  page.matchAll(/^\| (?!family|-)([^|]+) \| `([\w.-]+)` \| (.+) \| ([–\d, ]+) \| ([\w-]+) \|$/gm),
-).map(([, family, name, tokens, ids, rule]) => ({
+  page.matchAll(/^\| (?!family|-)([^|]+) \| `([\w.-]+)` \| (.+) \| ([–\d, ]+) \| ([\w-]+) \| (–|\d+) \|$/gm),
+).map(([, family, name, tokens, ids, rule, maxId]) => ({
   family: family!,
   name: name!,
   tokens: Array.from(tokens!.replaceAll("\\|", "|").matchAll(/`([^`]+)`/g), ([, token]) =>
@@ -17,6 +17,7 @@ const rows = Array.from(
   ),
   ids: ids === "–" ? null : ids!.split(", ").map(Number),
   rule: rule!,
+  maxId: maxId === "–" ? null : Number(maxId),
 }));
 const REAL = ["llama3_1", "qwen2_5", "gemma2"];
 const golden: { templates: Record<string, string> } = JSON.parse(
@@ -31,7 +32,7 @@ async function open(name: string): Promise<Chat> {
   return chatFromFiles({ ...files, chatTemplate: files.chatTemplate ?? golden.templates[name]! }, name);
 }
 
-async function expectRow({ name, tokens, ids, rule }: (typeof rows)[number]): Promise<void> {
+async function expectRow({ name, tokens, ids, rule, maxId }: (typeof rows)[number]): Promise<void> {
   const chat = await open(name);
   for (const content of ["Hi", "Two words.\n", "(1)"]) {
     const encoded = chat.encode([
@@ -43,6 +44,7 @@ async function expectRow({ name, tokens, ids, rule }: (typeof rows)[number]): Pr
     if (ids !== null) expect(ending).toEqual(ids);
   }
   expect(chat.bosRule).toBe(rule);
+  if (maxId !== null) expect(chat.maxId).toBe(maxId);
 }
 
 it("has a row for every family", () => {
