@@ -3,6 +3,7 @@ import { InputError } from "../errors.ts";
 import { type ChatFiles, readChatFiles } from "./chat-files.ts";
 import { parseChatTemplate } from "./chat-template.ts";
 import { ConversationEncoder, type EncodedConversation } from "./conversation-encoder.ts";
+import { trainedBos } from "./known-checkpoints.ts";
 import type { Message } from "./messages.ts";
 import { type BosRule, bosTokenOf, controlTokens, decideBos } from "./special-tokens.ts";
 import { buildTokenizer, type Tokenizer } from "./tokenizer.ts";
@@ -18,6 +19,8 @@ export interface ChatOptions {
    * their last occurrence. Default: the first token after the last prompt message's content.
    */
   readonly gatingPattern?: readonly number[];
+  /** The checkpoint's name on the hub, for what is known of its training. */
+  readonly checkpoint?: string;
   /** Whether conversations begin with the BOS token. Default: see {@link openChat}. */
   readonly bos?: "on" | "off";
   /**
@@ -63,7 +66,7 @@ export interface Chat {
  *
  * BOS begins a conversation once or not at all, never twice. By default it is there if the template writes it, or if
  * `tokenizer_config.json` has `add_bos_token: true`, or if that does not say and the post-processor of `tokenizer.json`
- * adds one. `bos: "on"` adds it where the template does not, `"off"` removes it where the template does. `bosRule` says
+ * adds one; a few checkpoints are known, by `checkpoint`, to have been trained otherwise. `bos: "on"` adds it where the template does not, `"off"` removes it where the template does. `bosRule` says
  * which of these decided, and every encoding what became of BOS.
  *
  * @throws {InputError} `missing-tokenizer`, `bad-tokenizer`, `missing-chat-template`, `bad-chat-template`, `missing-bos`
@@ -100,7 +103,8 @@ export function chatFromFiles(
   const template = parseChatTemplate(source, files.specialTokens);
   const control = controlTokens(files, tokenizer, template);
   const bosToken = bosTokenOf(files, tokenizer);
-  const { bos, rule: bosRule } = decideBos(options.bos, files, tokenizer, template, bosToken);
+  const trained = trainedBos(options.checkpoint);
+  const { bos, rule: bosRule } = decideBos(options.bos, trained, files, tokenizer, template, bosToken);
   if (bos === "on" && bosToken === null) {
     throw new InputError(
       "missing-bos",

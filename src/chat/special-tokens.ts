@@ -27,12 +27,13 @@ export function bosTokenOf(files: ChatFiles, tokenizer: Tokenizer): AddedToken |
 }
 
 /**
- * What decided whether conversations begin with BOS: the template, which writes it; `add_bos_token` of
+ * What decided whether conversations begin with BOS: how the checkpoint is known to have been trained; the template, which writes it; `add_bos_token` of
  * `tokenizer_config.json`; the post-processor of `tokenizer.json`, which adds it; that none of them does, or that the
  * checkpoint has no BOS token; or the caller, against all that.
  */
 export type BosRule =
   | "caller"
+  | "training"
   | "template"
   | "add_bos_token"
   | "post_processor"
@@ -42,12 +43,15 @@ export type BosRule =
 /** Whether conversations begin with BOS, and why; see `openChat`. */
 export function decideBos(
   asked: "on" | "off" | undefined,
+  trained: "on" | "off" | undefined,
   files: ChatFiles,
   tokenizer: Tokenizer,
   template: ChatTemplate,
   bosToken: AddedToken | null,
 ): { bos: "on" | "off"; rule: BosRule } {
-  const own = checkpointBos(files, tokenizer, template, bosToken);
+  const written = checkpointBos(files, tokenizer, template, bosToken);
+  const own: typeof written =
+    trained === undefined || trained === written.bos ? written : { bos: trained, rule: "training" };
   return asked === undefined || asked === own.bos ? own : { bos: asked, rule: "caller" };
 }
 

@@ -48,6 +48,7 @@ const OUTCOMES: Record<BosOutcome, string> = {
 function bosLine({ bos, bosRule, bosOutcome }: TokenExplanation): string {
   const rules: Record<BosRule, string> = {
     caller: `asked for with --bos, now or when the model was trained`,
+    training: "the checkpoint is known to have been trained without it, whatever its template writes",
     template: "the chat template writes it",
     add_bos_token: `tokenizer_config.json says add_bos_token: ${bos === "on"}`,
     post_processor: "the post-processor of tokenizer.json adds it",

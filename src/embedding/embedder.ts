@@ -1,5 +1,6 @@
 import { type Backbone, type BackboneOptions, openBackbone } from "../backbone/backbone.ts";
 import { type Chat, type ChatOptions, openChat } from "../chat/chat.ts";
+import { requireVocabulary } from "../chat/vocabulary.ts";
 import { locateCheckpoint } from "../checkpoint/location.ts";
 import type { ChatSettings } from "./manifest.ts";
 
@@ -27,8 +28,14 @@ export async function openEmbedder(
   options: ChatOptions & BackboneOptions = {},
 ): Promise<Embedder> {
   const { directory, name } = await locateCheckpoint(location);
-  const chat = await openChat(directory, options);
+  const chat = await openChat(directory, { checkpoint: name, ...options });
   const backbone = await openBackbone(directory, options);
+  try {
+    requireVocabulary(chat, backbone.vocabSize, name);
+  } catch (error) {
+    await backbone.close();
+    throw error;
+  }
   const chatSettings: ChatSettings = {
     fingerprint: chat.fingerprint,
     bos: chat.bos,

@@ -6,6 +6,7 @@ import { type Chat, type ChatOptions, openChat } from "../chat/chat.ts";
 import { findGatingPosition } from "../chat/gating-position.ts";
 import { type Message, validateConversation } from "../chat/messages.ts";
 import { encodeWithin } from "../chat/overlong.ts";
+import { requireVocabulary } from "../chat/vocabulary.ts";
 import { locateCheckpoint } from "../checkpoint/location.ts";
 import { InputError } from "../errors.ts";
 import type { Comparison, RewardModel, Score, ScoreOptions } from "../reward-model.ts";
@@ -66,10 +67,10 @@ export async function openModelChat(
   { location, backbone, chat: settings }: ScorerDirectory,
   options: ChatOptions & Pick<LocalModelOptions, "backbone"> = {},
 ): Promise<Chat> {
-  const { directory: where } = await locateCheckpoint(options.backbone ?? backbone.location, {
+  const { directory: where, name } = await locateCheckpoint(options.backbone ?? backbone.location, {
     weights: false,
   });
-  const opened = await openChat(where, { ...storedOptions(settings), ...options });
+  const opened = await openChat(where, { checkpoint: name, ...storedOptions(settings), ...options });
   const overridden = options.chatTemplate ?? options.bos ?? options.gatingPattern ?? options.specialTokens;
   if (settings && overridden === undefined && opened.fingerprint !== settings.fingerprint) {
     throw new InputError(
@@ -90,7 +91,11 @@ function localModel(
   const { objectives, marginScale, gated, hiddenSize: H } = scorer;
   // A checkpoint may come without a tokenizer and still score token ids.
   let opening: Promise<Chat> | undefined;
-  const chat = () => (opening ??= openModelChat(directory, options));
+  const chat = () =>
+    (opening ??= openModelChat(directory, options).then((opened) => {
+      requireVocabulary(opened, backbone.vocabSize, location);
+      return opened;
+    }));
 
   /** What the scorer reads: the gating token if it has a gate, and the last token. */
   const request = (ids: readonly number[], gatingPosition: number | null): HiddenStatesRequest => ({
