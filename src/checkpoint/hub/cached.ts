@@ -46,7 +46,8 @@ async function findWeights(
 ): Promise<boolean> {
   if (await find(SINGLE)) return true;
   if (!(await find(INDEX))) return false;
-  const map = await readWeightMap(cache.pointer(commit, INDEX));
+  const map = await readWeightMap(cache.pointer(commit, INDEX)).catch(() => null);
+  if (map === null) return false; // damaged: the hub has it whole
   const found: boolean[] = [];
   for (const shard of new Set(map.map(([, file]) => file))) found.push(await find(shard));
   return found.every(Boolean);
@@ -65,7 +66,8 @@ async function isNeeded(
   }
   // The configuration of a tokenizer names its special tokens too, and usually its template.
   if (name === "special_tokens_map.json") return !there.has("tokenizer_config.json");
-  if (name === "chat_template.jinja" && there.has("tokenizer_config.json")) {
+  if (name === "additional_chat_templates/default.jinja" && there.has("chat_template.jinja")) return false;
+  if (name.endsWith(".jinja") && there.has("tokenizer_config.json")) {
     return (await read("tokenizer_config.json"))?.chat_template === undefined;
   }
   return true;
