@@ -48,7 +48,7 @@ const BY_OBJECTIVE = [...COMPARED, "humanRatings"] as const;
  * @throws {InputError} `no-verify-card`; those of `readVerifyCard`.
  */
 export async function findVerifyCard(location: string): Promise<VerifyCard> {
-  const { directory, name } = await locateCheckpoint(location);
+  const { directory, name } = await locateCheckpoint(location, { weights: false });
   const path = join(directory, FILE);
   if (existsSync(path)) return readVerifyCard(path);
   if (isPublishedModel(name, await readModelConfig(directory))) return PUBLISHED_CARD;

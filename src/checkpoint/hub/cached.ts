@@ -8,7 +8,7 @@ import type { PulledFile, PulledRepository } from "./pull.ts";
 
 export interface CachedCommit {
   readonly repository: PulledRepository;
-  /** Whether it can be opened: the weights are whole, or the tokenizer is there where no weights are needed. */
+  /** Whether it can be opened: the weights are whole, or, where none are needed, the tokenizer is there. */
   readonly usable: boolean;
   /** Whether the hub could add nothing: every other file is there or known to be missing. */
   readonly complete: boolean;
@@ -28,8 +28,9 @@ export async function findCached(
   };
   const there = new Set<string>();
   for (const name of READ_FILES) if (await find(name)) there.add(name);
-  const whole = weights ? there.has("config.json") && (await findWeights(cache, commit, find)) : false;
-  const usable = weights ? whole : there.has("tokenizer.json");
+  // Models that armorm has written hold no tokenizer; their backbones do.
+  const tokenizer = !weights && there.has("tokenizer.json");
+  const usable = tokenizer || (there.has("config.json") && (await findWeights(cache, commit, find)));
   let complete = usable;
   for (const name of READ_FILES) {
     if (!complete || there.has(name) || (await cache.isMarkedMissing(commit, name))) continue;
