@@ -107,12 +107,13 @@ test("what is mistyped or missing is told before anything large is downloaded", 
     ["embed", "--backbone", "org/tiny", "--data", "x=none.jsonl", "--out", at("never")],
     ["verify", "org/model", "--card", "none.jsonl"],
     ["verify", "org/model"],
+    ["evaluate", "pairs", "--model", "org/model"],
   ];
   useCache("mistyped");
   for (const args of runs) {
     const { code, stderr } = await runCli(args);
     expect(code).toBe(2);
-    expect(stderr).toMatch(/^error: .*(none\.jsonl|expected verify\.json)/m);
+    expect(stderr).toMatch(/^error: .*(none\.jsonl|expected verify\.json|expected one of --data)/m);
   }
   expect(hub.downloads()).not.toContain("model.safetensors");
 });
