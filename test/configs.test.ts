@@ -1,8 +1,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { createProgram, everyCommand } from "../src/cli/program.ts";
+
+// Commands are read here, not run: nothing is to be downloaded before them.
+vi.mock("../src/cli/downloads.ts", async (original) => ({
+  ...(await original<object>()),
+  withDownloads: <Command>(command: Command) => command,
+}));
 
 const folder = join(import.meta.dirname, "../configs");
 

@@ -1,6 +1,6 @@
 // What an ArmoRM adds to its backbone, as plain data. H hidden size, K objectives.
 
-import { type Tensor, toFloat32 } from "../checkpoint/dtypes.ts";
+import { isFloatDtype, type Tensor, toFloat32 } from "../checkpoint/dtypes.ts";
 import { InputError } from "../errors.ts";
 import type { Objective } from "../reward-model.ts";
 
@@ -93,7 +93,8 @@ export function headsToTensors(heads: Heads): Map<string, Tensor> {
  * Heads from tensors under the published names.
  *
  * @param about Names and temperature, which stand in the configuration. @param where For messages.
- * @throws {InputError} `bad-heads` for a missing tensor, a shape that does not fit, or a number that is not finite.
+ * @throws {InputError} `bad-heads` for a missing tensor, a shape that does not fit, another type than floats, or a number that is
+ * not finite.
  */
 export function headsFromTensors(
   tensors: ReadonlyMap<string, Tensor>,
@@ -111,7 +112,9 @@ export function headsFromTensors(
   if (repeated !== undefined) throw badHeads(where, "each objective name once", `${repeated} twice`);
   const take = (name: string, ...shape: number[]): Float32Array => {
     requireShape(tensors, name, shape, where);
-    const data = toFloat32(tensors.get(name)!);
+    const tensor = tensors.get(name)!;
+    if (!isFloatDtype(tensor.dtype)) throw badHeads(where, `${name} in a float type`, tensor.dtype);
+    const data = toFloat32(tensor);
     if (!data.every(Number.isFinite)) throw badHeads(where, `finite numbers in ${name}`, "NaN or infinity");
     return data;
   };

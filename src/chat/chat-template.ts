@@ -71,7 +71,7 @@ const GLOBALS = {
   raise_exception(message: unknown): never {
     throw new InputError(
       "template-refused",
-      `chat template: ${String(message)}`,
+      `chat template: ${oneLine(String(message))}`,
       "change the messages as the template asks, or pass another template with --chat-template FILE",
     );
   },
@@ -91,10 +91,18 @@ function reason(error: unknown): string {
       : String(error);
 }
 
+/** What a template says about itself may be anything: line breaks, control characters, pages of text. */
+function oneLine(text: string): string {
+  const line = text.slice(0, 2 * MAX_MESSAGE_CHARACTERS).replace(/[\p{Cc}\s]+/gu, " ");
+  return line.length > MAX_MESSAGE_CHARACTERS ? `${line.slice(0, MAX_MESSAGE_CHARACTERS)}…` : line;
+}
+
+const MAX_MESSAGE_CHARACTERS = 300;
+
 function badTemplate(problem: string): InputError {
   return new InputError(
     "bad-chat-template",
-    `chat template: ${problem}`,
+    `chat template: ${oneLine(problem)}`,
     "pass another template with --chat-template FILE",
   );
 }

@@ -19,7 +19,7 @@ export interface ChatOptions {
    * their last occurrence. Default: the first token after the last prompt message's content.
    */
   readonly gatingPattern?: readonly number[];
-  /** The checkpoint's name on the hub, for what is known of its training. */
+  /** The checkpoint's name on the hub, for what is known of its training. Default: as the path says, in the hub's cache. */
   readonly checkpoint?: string;
   /** Whether conversations begin with the BOS token. Default: see {@link openChat}. */
   readonly bos?: "on" | "off";
@@ -103,7 +103,7 @@ export function chatFromFiles(
   const template = parseChatTemplate(source, files.specialTokens);
   const control = controlTokens(files, tokenizer, template);
   const bosToken = bosTokenOf(files, tokenizer);
-  const trained = trainedBos(options.checkpoint);
+  const trained = trainedBos(options.checkpoint ?? directory);
   const { bos, rule: bosRule } = decideBos(options.bos, trained, files, tokenizer, template, bosToken);
   if (bos === "on" && bosToken === null) {
     throw new InputError(

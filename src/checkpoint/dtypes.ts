@@ -45,6 +45,11 @@ export function isSafetensorsDtype(name: unknown): name is SafetensorsDtype {
   return typeof name === "string" && Object.hasOwn(ELEMENTS, name);
 }
 
+/** The types that weights are stored in as they are; integers and 8-bit floats are codes that need scales. */
+const FLOATS: readonly SafetensorsDtype[] = ["F32", "F16", "BF16", "F64"];
+
+export const isFloatDtype = (dtype: SafetensorsDtype): boolean => FLOATS.includes(dtype);
+
 /** Bytes per element. */
 export function elementBytes(dtype: SafetensorsDtype): number {
   return ELEMENTS[dtype].BYTES_PER_ELEMENT;

@@ -69,9 +69,15 @@ export async function readWeightMap(index: string): Promise<[tensor: string, fil
   });
 }
 
-/** Reads a JSON file whose top level must be an object. */
+/** Reads a JSON file whose top level must be an object. @throws {InputError} `malformed-json`, `unreadable-file` */
 export async function readJsonObject(path: string): Promise<Record<string, unknown>> {
-  const text = await readFile(path, "utf8");
+  const text = await readFile(path, "utf8").catch((error) => {
+    throw new InputError(
+      "unreadable-file",
+      `${path}: expected a file that can be read, got ${error.code}`,
+      "check what stands there and its permissions",
+    );
+  });
   let value: unknown;
   try {
     value = JSON.parse(text);

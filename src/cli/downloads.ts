@@ -1,7 +1,9 @@
 // Downloads from the hub, before a command does its own work: what they cost, how far they are, and Ctrl-C.
 
+import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import type { PullOptions, PullPlan } from "../checkpoint/hub/pull.ts";
+import { InputError } from "../errors.ts";
 import { Interrupted } from "./failure.ts";
 import { count, note } from "./output.ts";
 import { formatBytes, formatSeconds, startProgress } from "./progress.ts";
@@ -19,16 +21,29 @@ export async function download(
   return (await watchPull((watch) => locateCheckpoint(location, { ...options, ...watch }))).name;
 }
 
-/** Makes a command download before it runs; options that `work` gives take the place of those on the command line. */
+/**
+ * Makes a command download before it runs; options that `work` gives take the place of those on the command line. Its
+ * arguments and `--data` are files, which must be there before anything is downloaded.
+ */
 export function withDownloads<Flags extends object>(
   command: Command,
   work: (flags: Flags) => Promise<Partial<Flags>>,
 ): Command {
   return command.hook("preAction", async (_, action) => {
+    await requireFiles(action.args, action.opts<{ data?: string[] }>().data ?? []);
     for (const [name, value] of Object.entries(await work(action.opts<Flags>()))) {
       action.setOptionValue(name, value);
     }
   });
+}
+
+/** A mistyped name is worth knowing before a download of hours. */
+async function requireFiles(args: readonly string[], data: readonly string[]): Promise<void> {
+  const { parseDataLocation } = await import("../data/location.ts");
+  const paths = [...args.filter((path) => path !== "-"), ...data.map((text) => parseDataLocation(text).path)];
+  const missing = paths.find((path) => !existsSync(path));
+  if (missing !== undefined)
+    throw new InputError("missing-file", `${missing}: no such file`, "check the path");
 }
 
 /**

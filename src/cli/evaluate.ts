@@ -38,7 +38,8 @@ export function evaluateCommand(): Command {
       "with --data: keep the scores there; the same command continues a run that was stopped",
     )
     .option("--report <file>", "also write a report as HTML: this evaluation beside the model's training")
-    .option("--json", "print the evaluation as JSON");
+    .option("--json", "print the evaluation as JSON")
+    .hook("preAction", (_, action) => requireUsage(action.opts<EvaluateFlags>()));
   withModelOptions(pairs)
     .action(run)
     .addHelpText(
@@ -52,7 +53,7 @@ Examples:
   return new Command("evaluate").description("measure a model on a benchmark").addCommand(pairs);
 }
 
-async function run(flags: EvaluateFlags): Promise<void> {
+function requireUsage(flags: EvaluateFlags): void {
   if ((flags.data === undefined) === (flags.embeddings === undefined)) {
     throw new InputError(
       "wrong-usage",
@@ -67,6 +68,9 @@ async function run(flags: EvaluateFlags): Promise<void> {
       "leave --out out: embeddings take seconds",
     );
   }
+}
+
+async function run(flags: EvaluateFlags): Promise<void> {
   const started = performance.now();
   const signal = interruptSignal();
   const progress = startProgress("evaluating", "pairs");

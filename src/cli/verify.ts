@@ -2,6 +2,7 @@ import { Command } from "commander";
 import pc from "picocolors";
 import type { VerifyCard } from "../evaluation/verify-card.ts";
 import type { Verification, VerifiedValue } from "../evaluation/verify-model.ts";
+import { download } from "./downloads.ts";
 import { EXIT, interruptSignal } from "./failure.ts";
 import { count, fixed, note, print, printJson, shorten, table } from "./output.ts";
 import { downloadModel, type ModelFlags, openModel, withOpeningOptions } from "./score.ts";
@@ -38,10 +39,14 @@ const loadVerification = () =>
   Promise.all([import("../evaluation/verify-card.ts"), import("../evaluation/verify-model.ts")]);
 
 async function run(given: string, flags: VerifyFlags): Promise<void> {
+  const [{ findVerifyCard, readVerifyCard }, { verifyModel }] = await loadVerification();
+  // Whether there is anything to verify is known before the weights come.
+  const card =
+    flags.card === undefined
+      ? await findVerifyCard(await download(given, { weights: false }))
+      : await readVerifyCard(flags.card);
   const opening = { ...flags, model: given, ...(await downloadModel({ ...flags, model: given })) };
   const location = opening.model;
-  const [{ findVerifyCard, readVerifyCard }, { verifyModel }] = await loadVerification();
-  const card = flags.card === undefined ? await findVerifyCard(location) : await readVerifyCard(flags.card);
   note(`scoring ${count(card.responses.length, "response")} with ${location}`);
   const signal = interruptSignal();
   await using model = await openModel(opening);

@@ -38,7 +38,8 @@ export interface VerifyCard {
 const FILE = "verify.json";
 const FORMAT = "armorm-verify";
 const VERSION = 1;
-const BY_OBJECTIVE = ["coefficients", "rewards", "ratings", "humanRatings"] as const;
+const COMPARED = ["coefficients", "rewards", "ratings"] as const;
+const BY_OBJECTIVE = [...COMPARED, "humanRatings"] as const;
 
 /**
  * The card of a model: `verify.json` in its directory, or the published model's own, which is built in.
@@ -47,7 +48,7 @@ const BY_OBJECTIVE = ["coefficients", "rewards", "ratings", "humanRatings"] as c
  * @throws {InputError} `no-verify-card`; those of `readVerifyCard`.
  */
 export async function findVerifyCard(location: string): Promise<VerifyCard> {
-  const { directory, name } = await locateCheckpoint(location);
+  const { directory, name } = await locateCheckpoint(location, { weights: false });
   const path = join(directory, FILE);
   if (existsSync(path)) return readVerifyCard(path);
   if (isPublishedModel(name, await readModelConfig(directory))) return PUBLISHED_CARD;
@@ -94,8 +95,8 @@ function cardOf(value: unknown, path: string): VerifyCard {
   if (format !== FORMAT) throw badCard(path, `format "${FORMAT}"`, format);
   if (version !== VERSION) throw badCard(path, `version ${VERSION}`, version);
   if (typeof source !== "string" || source === "") throw badCard(path, "a source as text", source);
-  if (typeof tolerance !== "number" || !(tolerance > 0))
-    throw badCard(path, "a tolerance above 0", tolerance);
+  if (!isFiniteNumber(tolerance) || tolerance <= 0)
+    throw badCard(path, "a finite tolerance above 0", tolerance);
   if (note !== undefined && typeof note !== "string") throw badCard(path, "a note as text", note);
   if (!Array.isArray(responses) || responses.length === 0)
     throw badCard(path, "at least one response", responses);
@@ -106,8 +107,10 @@ function cardOf(value: unknown, path: string): VerifyCard {
     prompt: validateMessages(prompt, `${path}: prompt`),
     responses: responses.map((response, i) => responseOf(response, `${path}: response ${i}`)),
   };
-  const known = read.responses.some(
-    ({ content: _, humanRatings: __, ...values }) => Object.keys(values).length > 0,
+  const known = read.responses.some(({ score, ...groups }) =>
+    [score, ...COMPARED.flatMap((name) => Object.values(groups[name] ?? {}))].some(
+      (each) => each !== undefined,
+    ),
   );
   if (!known) throw badCard(path, "values to verify", "none");
   return read;
@@ -117,11 +120,12 @@ function responseOf(value: unknown, where: string): CardResponse {
   const response = fieldsOf(value, where, "a response", ["content", "score", ...BY_OBJECTIVE]);
   const { content, score } = response;
   if (typeof content !== "string") throw badCard(where, "content as text", content);
-  if (score !== undefined && typeof score !== "number") throw badCard(where, "a number as score", score);
+  if (score !== undefined && !isFiniteNumber(score)) throw badCard(where, "a finite number as score", score);
   const groups = BY_OBJECTIVE.filter((name) => response[name] !== undefined).map((name) => {
     const values = fieldsOf(response[name], `${where}: ${name}`, "numbers by objective");
     for (const [objective, number] of Object.entries(values))
-      if (typeof number !== "number") throw badCard(`${where}: ${name}`, `a number as ${objective}`, number);
+      if (!isFiniteNumber(number))
+        throw badCard(`${where}: ${name}`, `a finite number as ${objective}`, number);
     return [name, values];
   });
   return { content, ...(score === undefined ? {} : { score }), ...Object.fromEntries(groups) };
@@ -135,8 +139,11 @@ function fieldsOf(value: unknown, where: string, what: string, keys?: readonly s
   return value as Fields;
 }
 
+/** JSON has no infinity, but numbers too large for a double are read as one. */
+const isFiniteNumber = (value: unknown): value is number => Number.isFinite(value);
+
 function badCard(where: string, expected: string, got: unknown): InputError {
-  const shown = typeof got === "string" ? got : (JSON.stringify(got) ?? "nothing");
+  const shown = typeof got === "object" ? JSON.stringify(got) : String(got ?? "nothing");
   return new InputError(
     "bad-verify-card",
     `${where}: expected ${expected}, got ${shown.length > 60 ? `${shown.slice(0, 59)}…` : shown}`,

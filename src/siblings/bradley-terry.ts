@@ -2,7 +2,7 @@
 
 import { sizeField } from "../backbone/architectures/config-fields.ts";
 import { openCheckpoint } from "../checkpoint/checkpoint.ts";
-import { type Tensor, toFloat32 } from "../checkpoint/dtypes.ts";
+import { isFloatDtype, type Tensor, toFloat32 } from "../checkpoint/dtypes.ts";
 import type { LocatedCheckpoint } from "../checkpoint/location.ts";
 import { readTensor } from "../checkpoint/safetensors.ts";
 import type { TensorRange } from "../checkpoint/safetensors-header.ts";
@@ -105,8 +105,7 @@ async function readFinite(
   if (range.shape.join() !== shape.join()) {
     throw badHead(directory, `${name} [${shape.join(", ")}]`, `[${range.shape.join(", ")}]`);
   }
-  if (!["F32", "F16", "BF16"].includes(range.dtype))
-    throw badHead(directory, `${name} as F32, F16 or BF16`, range.dtype);
+  if (!isFloatDtype(range.dtype)) throw badHead(directory, `${name} in a float type`, range.dtype);
   const tensor = await readTensor(range);
   if (!toFloat32(tensor).every(Number.isFinite))
     throw badHead(directory, `finite numbers in ${name}`, "NaN or infinity");

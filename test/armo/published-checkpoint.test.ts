@@ -141,6 +141,17 @@ describe("a damaged one is refused in one line", () => {
     await expect(openRewardModel(copy)).rejects.toThrow("expected model.norm.weight to be [64], got [2, 32]");
   });
 
+  test.each(["I8", "F8_E4M3"] as const)("whose heads are stored as %s", async (dtype) => {
+    const copy = damaged(dtype);
+    const shard = await readSafetensors(join(copy, lastShard));
+    const { shape } = shard.get("regression_layer.weight")!;
+    const data = new (dtype === "I8" ? Int8Array : Uint8Array)(shape[0]! * shape[1]!);
+    shard.set("regression_layer.weight", { dtype, shape, data });
+    await writeSafetensors(join(copy, lastShard), shard);
+    const message = `expected regression_layer.weight in a float type, got ${dtype}`;
+    await expect(openRewardModel(copy)).rejects.toThrow(message);
+  });
+
   test.each<[string, object, string]>([
     ["more objectives", { num_objectives: 20 }, "expected regression_layer.weight [20, 64], got [19, 64]"],
     ["a billion objectives", { num_objectives: 1e9 }, "regression_layer.weight [1000000000, 64]"],

@@ -60,6 +60,10 @@ describe("hidden states equal a scalar computation in double precision for", () 
     await expectByHand(plain, configOf(plain, { rope_parameters: parameters }), {
       frequencies: plainFrequencies(8, 500).map((f) => f / 4),
     });
+    // Both, as configurations carry them that several versions have written.
+    for (const parameters of [{}, { rope_theta: 10_000 }, { rope_type: "linear", factor: 4 }]) {
+      await expectByHand(plain, configOf(plain, { ...old, rope_parameters: parameters }), { frequencies });
+    }
   });
 
   test("dynamic rope scaling, which does nothing within the length of the model", () =>
@@ -113,6 +117,11 @@ describe("a checkpoint is refused by the name of", () => {
     ["its window", { sliding_window: 128 }, "sliding_window 128"],
     ["its rope", { rope_scaling: { rope_type: "yarn", factor: 2 } }, '"yarn"'],
     ["its rope, in the new spelling", { rope_parameters: { rope_type: "longrope" } }, '"longrope"'],
+    [
+      "its ropes by layer type",
+      { rope_parameters: { full_attention: { rope_type: "linear", factor: 2 } } },
+      "rope_parameters by layer type (full_attention)",
+    ],
     ["its partial rotation", { partial_rotary_factor: 0.5 }, "partial_rotary_factor 0.5"],
     ["its two-way attention", { is_causal: false }, "is_causal false"],
     ["its experts", { num_local_experts: 8 }, "num_local_experts 8"],
@@ -138,6 +147,8 @@ describe("a checkpoint is refused by the name of", () => {
       { num_hidden_layers: 0 },
       { layer_types: ["full_attention"], model_type: "gemma2" },
       { rope_scaling: [] },
+      { rope_scaling: { factor: 2 } },
+      { rope_scaling: { rope_type: "linear", factor: 2 }, rope_parameters: { rope_type: "default" } },
       { rope_scaling: { rope_type: "linear", factor: -1 } },
     ]) {
       expect(() => describeDecoder({ config: { ...config, ...change }, tensors })).toThrow(

@@ -127,6 +127,13 @@ export const VARIANTS: readonly Variant[] = [
     },
   ),
   variant(
+    "qwen2 without a window and its first layer",
+    "qwen2",
+    {},
+    { use_sliding_window: false, sliding_window: null, max_window_layers: null },
+    { queryKeyValueBias: true },
+  ),
+  variant(
     "qwen3 with biases, windows and an odd head size",
     "qwen3",
     { head_dim: 20 },

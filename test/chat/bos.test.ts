@@ -142,7 +142,7 @@ describe.skipIf(!hasShared)(withShared("BOS of Llama 3 reward models"), () => {
     expect(count(chat)).toBe(1);
   });
 
-  it("is absent from FsfairX, whose template writes none", () => {
+  it("is absent where the template writes none, as FsfairX was trained", () => {
     const chatTemplate = llama.chatTemplate!.replace("bos_token + content", "content");
     const chat = chatFromFiles(llama, "fsfairx", { chatTemplate }, real);
     expect(chat).toMatchObject({ bos: "off", bosRule: "nothing-adds-it" });

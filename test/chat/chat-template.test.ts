@@ -49,5 +49,7 @@ describe("rendering", () => {
     expect(() => render("{{ raise_exception('no system role') }}")).toThrow(
       expect.objectContaining({ code: "template-refused", message: "chat template: no system role" }),
     );
+    const long = parseChatTemplate(`{{ raise_exception("no\n\x1b[31mway ${"x".repeat(5000)}") }}`, {});
+    expect(() => long.render([], false)).toThrow(/^chat template: no \[31mway x{280,}…$/);
   });
 });

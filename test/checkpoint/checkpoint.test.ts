@@ -128,6 +128,11 @@ describe("an unusable directory is named with its remedy:", () => {
     await writeFile(join(folder, "config.json"), text);
     await expect(openCheckpoint(folder)).rejects.toMatchObject({ code: "malformed-json" });
   });
+  test("config.json that is a folder", async () => {
+    await rm(join(folder, "config.json"));
+    await mkdir(join(folder, "config.json"));
+    await expect(openCheckpoint(folder)).rejects.toMatchObject({ code: "unreadable-file" });
+  });
   test.each([
     "../model.safetensors",
     "/etc/hostname",

@@ -101,6 +101,23 @@ test("errors are one line, a remedy and exit code 2", async () => {
   });
 });
 
+test("what is mistyped or missing is told before anything large is downloaded", async () => {
+  const runs = [
+    ["score", "--model", "org/model", "none.jsonl"],
+    ["embed", "--backbone", "org/tiny", "--data", "x=none.jsonl", "--out", at("never")],
+    ["verify", "org/model", "--card", "none.jsonl"],
+    ["verify", "org/model"],
+    ["evaluate", "pairs", "--model", "org/model"],
+  ];
+  useCache("mistyped");
+  for (const args of runs) {
+    const { code, stderr } = await runCli(args);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^error: .*(none\.jsonl|expected verify\.json|expected one of --data)/m);
+  }
+  expect(hub.downloads()).not.toContain("model.safetensors");
+});
+
 test("Ctrl-C and a kill leave what is there, and the next pull goes on with it", async () => {
   const cache = useCache("stopped");
   const blobs = join(cache, "models--org--tiny/blobs");

@@ -5,7 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { openBackbone } from "../../src/backbone/backbone.ts";
+import { openChat } from "../../src/chat/chat.ts";
 import type { Message } from "../../src/chat/messages.ts";
+import { pull } from "../../src/checkpoint/hub/pull.ts";
 import { openEmbedder } from "../../src/embedding/embedder.ts";
 import { openRewardModel } from "../../src/opening/open-reward-model.ts";
 import { publishedGolden, writePublishedCheckpoint } from "../armo/published-checkpoint.ts";
@@ -68,6 +70,8 @@ test("the published classifier is read without BOS, whatever its template writes
   expect(embedder.chat).toMatchObject({ bos: "off", bosRule: "training" });
   expect(ids).not.toContain(1);
   expect(await model.scoreTokens([ids])).toEqual([without]);
+  const { directory } = await pull(FSFAIRX);
+  expect(await openChat(directory)).toMatchObject({ bos: "off", bosRule: "training" });
   await using backbone = await openBackbone(FSFAIRX, { threads: 1 });
   expect(backbone.hiddenSize).toBe(48);
 });

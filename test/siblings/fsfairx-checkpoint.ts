@@ -6,8 +6,8 @@ import { writeLlama3Files } from "../chat/llama3-files.ts";
 export const goldenClassifier = join(import.meta.dirname, "../golden/backbones/llama-seqcls-bf16");
 
 /**
- * Writes the golden classifier in the layout of sfairXC/FsfairX-LLaMA3-RM-v0.1: `score.weight [1, H]` in bf16, and neither the
- * template nor the tokenizer writes a BOS.
+ * Writes the golden classifier in the layout of sfairXC/FsfairX-LLaMA3-RM-v0.1: `score.weight [1, H]` in bf16. Neither the
+ * template, unlike the published one, nor the tokenizer writes a BOS.
  */
 export function writeFsfairxCheckpoint(directory: string): void {
   mkdirSync(directory, { recursive: true });

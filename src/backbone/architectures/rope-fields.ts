@@ -12,28 +12,40 @@ const DEFAULT_THETA = 10_000;
  *
  * @param headSize D of a head; a share of it is rotated, rounded down.
  * @param partial Whether the family rotates a share of a head.
- * @throws {InputError} `unsupported-model` for other scalings; `malformed-config`.
+ * @throws {InputError} `unsupported-model` for other scalings and for parameters by layer type; `malformed-config`.
  */
 export function ropeOf(config: Config, headSize: number, partial: boolean): Rope {
-  const joined = objectField(config, "rope_parameters");
-  const scaling = joined ?? objectField(config, "rope_scaling") ?? {};
-  const theta = numberField({ ...config, ...dropNull(joined) }, "rope_theta", DEFAULT_THETA);
-  const share = numberField({ ...config, ...dropNull(scaling) }, "partial_rotary_factor", 1);
+  const joined = objectField(config, "rope_parameters") ?? {};
+  const separate = objectField(config, "rope_scaling") ?? {};
+  const scaling = scalingOf(separate, "rope_scaling") ?? scalingOf(joined, "rope_parameters");
+  const other = scalingOf(joined, "rope_parameters") ?? scaling;
+  if (JSON.stringify(other) !== JSON.stringify(scaling)) {
+    throw malformed("rope_scaling", "the scaling that rope_parameters names", separate);
+  }
+  const fields = { ...config, ...dropNull(separate), ...dropNull(joined) };
+  const theta = numberField(fields, "rope_theta", DEFAULT_THETA);
+  const share = numberField(fields, "partial_rotary_factor", 1);
   if (share > 1) throw malformed("partial_rotary_factor", "at most 1", share);
   if (share !== 1 && !partial) throw unsupported(`partial_rotary_factor ${share}`);
   const size = Math.floor(headSize * share);
   if (size === 0 || size % 2 !== 0) {
     throw unsupported(`rotating ${size} of head_dim ${headSize}, which has no pairs`);
   }
-  return { size, theta, scaling: scalingOf(scaling) };
+  return { size, theta, scaling: scaling ?? { kind: "default" } };
 }
 
-const dropNull = (config: Config | null): Config =>
-  Object.fromEntries(Object.entries(config ?? {}).filter(([, value]) => value !== null));
+const dropNull = (config: Config): Config =>
+  Object.fromEntries(Object.entries(config).filter(([, value]) => value !== null));
 
-function scalingOf(scaling: Config): RopeScaling {
-  const kind = scaling.rope_type ?? scaling.type ?? "default";
+/** The scaling that a field holds, or null where it names none. */
+function scalingOf(scaling: Config, field: string): RopeScaling | null {
+  const perType = Object.keys(scaling).find((key) => isObject(scaling[key]));
+  if (perType !== undefined) throw unsupported(`${field} by layer type (${perType})`);
+  const kind = scaling.rope_type ?? scaling.type ?? null;
   switch (kind) {
+    case null:
+      if ((scaling.factor ?? null) === null) return null;
+      throw malformed(`rope_type of ${field}`, "the kind of scaling that its factor belongs to", kind);
     case "default":
     case "dynamic":
       return { kind: "default" };
@@ -48,6 +60,9 @@ function scalingOf(scaling: Config): RopeScaling {
         originalMaxTokens: sizeField(scaling, "original_max_position_embeddings"),
       };
     default:
-      throw unsupported(`rope scaling of type ${JSON.stringify(kind)}`);
+      throw unsupported(`${field} of type ${JSON.stringify(kind)}`);
   }
 }
+
+const isObject = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

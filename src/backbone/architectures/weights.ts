@@ -1,12 +1,12 @@
 // Taking a family's tensors out of a checkpoint by name, and noticing those that nobody took.
 
+import { isFloatDtype } from "../../checkpoint/dtypes.ts";
 import type { TensorRange } from "../../checkpoint/safetensors-header.ts";
 import { InputError } from "../../errors.ts";
 import type { Linear } from "../decoder.ts";
 import { unsupported } from "./config-fields.ts";
 
 const WRAPPER_PREFIX = "model.";
-const FLOAT_DTYPES = ["F32", "F16", "BF16", "F64"];
 // What training code has registered beside the parameters and older versions have saved: rotary tables, attention masks,
 // position numbers. All of it follows from the configuration.
 const BUFFERS =
@@ -50,7 +50,7 @@ export function openWeights(tensors: ReadonlyMap<string, TensorRange>): Weights 
         "config.json and weights do not belong together: download the checkpoint again",
       );
     }
-    if (!FLOAT_DTYPES.includes(range.dtype)) throw unsupported(`${range.name} stored as ${range.dtype}`);
+    if (!isFloatDtype(range.dtype)) throw unsupported(`${range.name} stored as ${range.dtype}`);
     taken.add(name);
     return range;
   };

@@ -26,8 +26,7 @@ export function windowInEvenLayers(config: Config, layers: number): Windows {
 /** With `use_sliding_window`, windows from layer `max_window_layers` on, unless `layer_types` says which. */
 export function windowInUpperLayers(config: Config, layers: number): Windows {
   const window = flagField(config, "use_sliding_window") ? optionalSizeField(config, "sliding_window") : null;
-  const full = countField(config, "max_window_layers");
-  return windowsOf(config, window, layers, (layer) => layer >= full);
+  return windowsOf(config, window, layers, (layer) => layer >= countField(config, "max_window_layers"));
 }
 
 function windowsOf(
@@ -37,8 +36,11 @@ function windowsOf(
   isWindowed: (layer: number) => boolean,
 ): Windows {
   const types = config.layer_types ?? null;
-  if (types === null)
-    return Array.from({ length: layers }, (_, layer) => (isWindowed(layer) ? window : null));
+  if (types === null) {
+    return Array.from({ length: layers }, (_, layer) =>
+      window !== null && isWindowed(layer) ? window : null,
+    );
+  }
   if (!Array.isArray(types) || types.length !== layers) {
     throw malformed("layer_types", `a list of ${layers} types`, types);
   }

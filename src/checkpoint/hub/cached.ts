@@ -8,7 +8,7 @@ import type { PulledFile, PulledRepository } from "./pull.ts";
 
 export interface CachedCommit {
   readonly repository: PulledRepository;
-  /** Whether it can be opened: the weights are whole, or the tokenizer is there where no weights are needed. */
+  /** Whether it can be opened: the weights are whole, or, where none are needed, the tokenizer is there. */
   readonly usable: boolean;
   /** Whether the hub could add nothing: every other file is there or known to be missing. */
   readonly complete: boolean;
@@ -28,8 +28,9 @@ export async function findCached(
   };
   const there = new Set<string>();
   for (const name of READ_FILES) if (await find(name)) there.add(name);
-  const whole = weights ? there.has("config.json") && (await findWeights(cache, commit, find)) : false;
-  const usable = weights ? whole : there.has("tokenizer.json");
+  // Models that armorm has written hold no tokenizer; their backbones do.
+  const tokenizer = !weights && there.has("tokenizer.json");
+  const usable = tokenizer || (there.has("config.json") && (await findWeights(cache, commit, find)));
   let complete = usable;
   for (const name of READ_FILES) {
     if (!complete || there.has(name) || (await cache.isMarkedMissing(commit, name))) continue;
@@ -46,7 +47,8 @@ async function findWeights(
 ): Promise<boolean> {
   if (await find(SINGLE)) return true;
   if (!(await find(INDEX))) return false;
-  const map = await readWeightMap(cache.pointer(commit, INDEX));
+  const map = await readWeightMap(cache.pointer(commit, INDEX)).catch(() => null);
+  if (map === null) return false; // damaged: the hub has it whole
   const found: boolean[] = [];
   for (const shard of new Set(map.map(([, file]) => file))) found.push(await find(shard));
   return found.every(Boolean);
@@ -65,7 +67,8 @@ async function isNeeded(
   }
   // The configuration of a tokenizer names its special tokens too, and usually its template.
   if (name === "special_tokens_map.json") return !there.has("tokenizer_config.json");
-  if (name === "chat_template.jinja" && there.has("tokenizer_config.json")) {
+  if (name === "additional_chat_templates/default.jinja" && there.has("chat_template.jinja")) return false;
+  if (name.endsWith(".jinja") && there.has("tokenizer_config.json")) {
     return (await read("tokenizer_config.json"))?.chat_template === undefined;
   }
   return true;

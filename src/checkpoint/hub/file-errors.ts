@@ -1,6 +1,6 @@
 import { InputError } from "../../errors.ts";
 
-/** Runs work on the cache; a full disk and a folder that may not be written become errors for users. */
+/** Runs work on the cache; a full disk, and folders that are none or may not be written, become errors for users. */
 export async function explainFileErrors<T>(folder: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -18,6 +18,13 @@ export async function explainFileErrors<T>(folder: string, work: () => Promise<T
         "read-only-cache",
         `${folder}: expected a folder that can be written, got ${code}`,
         "set HF_HOME to a folder of your own, or correct the rights of this one",
+      );
+    }
+    if (code === "ENOTDIR" || code === "EISDIR" || code === "EEXIST") {
+      throw new InputError(
+        "bad-cache",
+        `${folder}: expected files and folders as Hugging Face's libraries keep them, got ${code} at ${(error as NodeJS.ErrnoException).path}`,
+        "remove what stands there, or set HF_HOME to another folder",
       );
     }
     throw error;

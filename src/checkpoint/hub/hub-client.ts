@@ -52,8 +52,8 @@ export class HubClient {
   }
 
   /**
-   * Sends one request and follows redirects; the token goes to the endpoint's own origin only. A redirect of HEAD to another
-   * host is the answer itself: its headers describe the file.
+   * Sends one request and follows redirects; the token goes to the endpoint's own origin only. A redirect of HEAD is the
+   * answer itself where it goes to another host or its headers describe the file: behind it they describe a copy.
    *
    * @param path Below the endpoint.
    * @throws {NetworkFailure} @throws {InputError} See `refusal`; status 416 is an answer.
@@ -76,7 +76,9 @@ export class HubClient {
       if (!redirected) return await this.#accept(answer, wanted);
       if (!URL.canParse(location, url.href)) break;
       const next = new URL(location, url);
-      if (method === "HEAD" && next.origin !== url.origin) return answer;
+      const { "x-linked-etag": etag, "x-linked-size": size } = answer.headers;
+      const describes = next.origin !== url.origin || (etag !== undefined && size !== undefined);
+      if (method === "HEAD" && describes) return answer;
       if (!/^https?:$/.test(next.protocol)) break;
       await drop(answer);
       url = next;

@@ -10,6 +10,7 @@ export const READ_FILES = [
   "tokenizer_config.json",
   "special_tokens_map.json",
   "chat_template.jinja",
+  "additional_chat_templates/default.jinja",
   "training.json",
   "training-prompts.safetensors",
 ] as const;

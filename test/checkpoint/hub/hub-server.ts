@@ -21,6 +21,8 @@ export interface ServedRepository {
   readonly listedBytes?: Readonly<Record<string, number>>;
   /** List names alone, without sizes and hashes, as mirrors do. */
   readonly namesOnly?: boolean;
+  /** Redirect large files to a path of the hub's own host, where other headers describe the copy. */
+  readonly oneHost?: boolean;
 }
 
 /** What goes wrong, once unless `times` says more. */
@@ -169,14 +171,17 @@ export async function startHub(
     if (!file) return refuse(404, "EntryNotFound", "Entry not found");
     response.setHeader("X-Repo-Commit", commit);
     response.setHeader("ETag", `"${file.etag}"`);
-    if (file.large) {
+    if (file.large && kind === "resolve") {
       response.setHeader("X-Linked-Etag", `"${file.etag}"`);
       response.setHeader("X-Linked-Size", file.bytes.length);
-      const location = `${cdn.origin}/blob/${file.sha256}/${encodeURIComponent(file.name)}`;
+      const location = repository.oneHost
+        ? `${hub.origin}/${id}/cached/${rest}`
+        : `${cdn.origin}/blob/${file.sha256}/${encodeURIComponent(file.name)}`;
       return response.writeHead(302, { Location: location }).end("Found. Redirecting");
     }
     // Small files come from a path of the hub's own, by a relative redirect.
     if (kind === "resolve") return response.writeHead(307, { Location: `/${id}/cached/${rest}` }).end();
+    if (file.large) response.setHeader("ETag", '"of a copy"');
     sendBytes(request, response, file.bytes, fault);
   };
   const hub = await listen(createServer(handle("hub", answerHub)));

@@ -52,7 +52,9 @@ describe("a pull", () => {
     for (const name of ["special_tokens_map.json", "chat_template.jinja", "training.json"]) {
       expected[`models--org--name/.no_exist/${commit}/${name}`] = "";
     }
-    expected[`models--org--name/.no_exist/${commit}/training-prompts.safetensors`] = "";
+    for (const name of ["training-prompts.safetensors", "additional_chat_templates/default.jinja"]) {
+      expected[`models--org--name/.no_exist/${commit}/${name}`] = "";
+    }
     expect(tree(cache)).toEqual(Object.fromEntries(Object.entries(expected).sort()));
   });
 
@@ -122,8 +124,17 @@ describe("a pull", () => {
     expect(hub.log).toEqual([]);
   });
 
-  test("works with a mirror that lists names alone", async () => {
-    await serve({ namesOnly: true });
+  test("brings a template from the folder of templates too", async () => {
+    mkdirSync(join(repository, "additional_chat_templates"));
+    for (const name of ["default", "rag"])
+      writeFileSync(join(repository, "additional_chat_templates", `${name}.jinja`), "x");
+    await serve();
+    await pull("org/name");
+    expect(hub.downloads().sort()).toEqual(["additional_chat_templates/default.jinja", ...NEEDED].sort());
+  });
+
+  test.each([false, true])("works with a mirror that lists names alone (one host: %s)", async (oneHost) => {
+    await serve({ namesOnly: true, oneHost });
     await pull("org/name");
     expect(hub.downloads().sort()).toEqual(NEEDED);
     expect(hub.log.filter(({ host, method }) => host === "cdn" && method === "HEAD")).toEqual([]);
@@ -161,6 +172,15 @@ describe("shards", () => {
     rmSync(inRepository("snapshots", commit, shards[1]!));
     await pull(`org/name@${commit}`);
     expect(hub.log).not.toEqual([]);
+  });
+
+  test("are found again where the index in the cache is damaged", async () => {
+    await serve();
+    const { commit } = await pull("org/name");
+    writeFileSync(inRepository("snapshots", commit, "model.safetensors.index.json"), "{");
+    await pull(`org/name@${commit}`);
+    const index = readFileSync(inRepository("snapshots", commit, "model.safetensors.index.json"), "utf8");
+    expect(Object.values(JSON.parse(index).weight_map)).toEqual(shards);
   });
 
   test.each(["../model.safetensors", "sub/model.safetensors", "/etc/passwd", "a\\b"])(
@@ -241,6 +261,10 @@ test("errors of the file system become errors for users", async () => {
   for (const code of ["EROFS", "EACCES"]) {
     await expect(failing(code)).rejects.toThrow(failsWith("read-only-cache", `got ${code}`));
   }
+  await serve();
+  mkdirSync(join(cache, ".."), { recursive: true });
+  writeFileSync(cache, "");
+  await expect(pull("org/name")).rejects.toThrow(failsWith("bad-cache", cache));
 });
 
 // Root may write everywhere.
