@@ -6,14 +6,23 @@ import type { SafetensorsDtype, TensorRange } from "../checkpoint/safetensors.ts
 import { type DType, Graph, type Value } from "../engine/graph.ts";
 import { add, cast, gather, gemm, mul, padEnd, reshape, scalar, slice } from "../engine/operators.ts";
 import type { Decoder, DecoderLayer, Linear } from "./decoder.ts";
-import { activate, addRmsNorm, causalAttention, rmsNorm, rotate } from "./operators.ts";
+import { activate, addRmsNorm, blockGemm, causalAttention, rmsNorm, rotate } from "./operators.ts";
+import type { QuantizedMatrix } from "./quantization/cache.ts";
 
-const STORED: Partial<Record<SafetensorsDtype, DType>> = { F32: "f32", F16: "f16", BF16: "bf16", F64: "f64" };
+const STORED: Partial<Record<SafetensorsDtype, DType>> = {
+  F32: "f32",
+  F16: "f16",
+  BF16: "bf16",
+  F64: "f64",
+  U8: "u8",
+};
 
 // The attention operator takes head sizes in eights. Above 128 the last bits of its results depend on S unless the size is
 // a multiple of 256 (measured: 160, 192 and 384). Zero columns change nothing else, since the scale is given.
 const paddedHeadSize = (size: number): number =>
   size <= 128 ? 8 * Math.ceil(size / 8) : 256 * Math.ceil(size / 256);
+
+type LinearLayer = (x: Value, layer: Linear) => Value;
 
 /** Inputs that every layer reads. */
 interface Frame {
@@ -31,10 +40,25 @@ interface Frame {
  *
  * Inputs are those of `Frame`, and `ids [T]`. Rope rows come in per token, so one graph serves every length and packing.
  * After the last attention only the requested rows go on. The embedding is gathered in its stored dtype; other f16 and
- * bf16 weights become f32 when the session loads.
+ * bf16 weights become f32 when the session loads, but for matrices that are there in blocks.
+ *
+ * @param quantized Matrices in blocks, by the names of those that they stand for.
  */
-export function buildDecoderGraph(decoder: Decoder): Graph {
+export function buildDecoderGraph(
+  decoder: Decoder,
+  quantized: ReadonlyMap<string, QuantizedMatrix> = new Map(),
+): Graph {
   const graph = new Graph();
+  const linear: LinearLayer = (x, { weight: matrix, bias }) => {
+    const blocks = quantized.get(matrix.name);
+    const added = bias === null ? null : weight(graph, bias);
+    if (blocks === undefined) {
+      return gemm(x, weight(graph, matrix), { transB: true, ...(added === null ? {} : { bias: added }) });
+    }
+    const { weights, scales } = blocks;
+    const parts = { weights: stored(graph, weights), scales: stored(graph, scales), bias: added };
+    return blockGemm(x, parts, blocks);
+  };
   const ids = graph.input("ids", "i64", ["T"]);
   const frame: Frame = {
     cos: graph.input("cos", "f32", [1, "T", decoder.rope.size / 2]),
@@ -55,7 +79,7 @@ export function buildDecoderGraph(decoder: Decoder): Graph {
   if (decoder.embeddingScale !== 1) stream = mul(stream, scalar(stream, decoder.embeddingScale));
   let normed = rmsNorm(stream, norm(layers[0]!.attentionNorm), normEpsilon);
   layers.forEach((layer, i) => {
-    let mixed = attend(normed, layer, decoder, frame); // [T, heads·D]
+    let mixed = attend(normed, layer, decoder, frame, linear); // [T, heads·D]
     if (i === layers.length - 1) {
       mixed = gather(mixed, frame.rows);
       stream = gather(stream, frame.rows);
@@ -72,7 +96,7 @@ export function buildDecoderGraph(decoder: Decoder): Graph {
   return graph;
 }
 
-function attend(x: Value, layer: DecoderLayer, decoder: Decoder, frame: Frame): Value {
+function attend(x: Value, layer: DecoderLayer, decoder: Decoder, frame: Frame, linear: LinearLayer): Value {
   const { heads, keyValueHeads, headSize } = decoder;
   const { cos, sin, tokenOfSlot, slotOfToken } = frame;
   const wide = paddedHeadSize(headSize);
@@ -109,11 +133,6 @@ function attend(x: Value, layer: DecoderLayer, decoder: Decoder, frame: Frame): 
   return reshape(narrow, ["T", heads * headSize]);
 }
 
-function linear(x: Value, { weight: matrix, bias }: Linear): Value {
-  const options = { transB: true, ...(bias === null ? {} : { bias: weight(x.graph, bias) }) };
-  return gemm(x, weight(x.graph, matrix), options);
-}
-
 const weight = (graph: Graph, range: TensorRange): Value => cast(stored(graph, range), "f32");
 
 // Added when the session loads: constants are folded.
@@ -125,6 +144,6 @@ function normWeight(graph: Graph, range: TensorRange, offset: number): Value {
 function stored(graph: Graph, range: TensorRange): Value {
   const dtype = STORED[range.dtype];
   if (dtype === undefined)
-    throw new TypeError(`decoder: ${range.name} must be a float tensor, got ${range.dtype}`);
+    throw new TypeError(`decoder: ${range.name} must be stored as floats or bytes, got ${range.dtype}`);
   return graph.external(range.name, dtype, range.shape, range);
 }

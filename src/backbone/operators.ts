@@ -4,6 +4,7 @@
 
 import { CONTRIB, type Dim, float, show, type Value } from "../engine/graph.ts";
 import type { Activation } from "./decoder.ts";
+import type { BlockScheme } from "./quantization/blocks.ts";
 
 /** RMS norm over the last axis: x / √(mean x² + ε) · weight. */
 export function rmsNorm(x: Value, weight: Value, epsilon: number): Value {
@@ -38,6 +39,33 @@ export function addRmsNorm(
   );
   return { sum: sum!, normed: normed! };
 }
+
+/**
+ * x · wᵀ (+ bias) for weights in blocks: w = scale of the block · (integer − 2^(bits − 1)).
+ *
+ * `x [M, K]` f32, `weights [N, ⌈K / blockSize⌉, bytes]` u8, `scales [N, ⌈K / blockSize⌉]` f32. Rows of x are quantized to int8
+ * block by block while they are multiplied, so a large value spoils its own block alone.
+ */
+export function blockGemm(
+  x: Value,
+  { weights, scales, bias }: { weights: Value; scales: Value; bias: Value | null },
+  { bits, blockSize }: BlockScheme,
+): Value {
+  const K = x.shape[1] as number;
+  const [N, B] = weights.shape as [number, number];
+  if (x.shape.length !== 2 || B !== Math.ceil(K / blockSize) || show(scales.shape) !== show([N, B])) {
+    throw new TypeError(
+      `blockGemm: ${show(x.shape)}, ${show(weights.shape)} and ${show(scales.shape)} do not fit`,
+    );
+  }
+  const inputs = bias === null ? [x, weights, scales] : [x, weights, scales, null, null, bias];
+  const output = { dtype: x.dtype, shape: [x.shape[0]!, N] };
+  const attributes = { K, N, bits, block_size: blockSize, accuracy_level: INT8_ARITHMETIC };
+  return x.graph.node("MatMulNBits", inputs, [output], attributes, CONTRIB)[0]!;
+}
+
+/** The accuracy level of MatMulNBits at which x is quantized too. */
+const INT8_ARITHMETIC = 4;
 
 /** The activation of the MLP's gate. */
 export function activate(x: Value, activation: Activation): Value {
