@@ -47,11 +47,11 @@ export async function runTasks(
     return results;
   }
   const count = Math.min(MOST_WORKERS, availableParallelism(), tasks.length);
-  const workers = Array.from({ length: count }, () => new Worker(WORKER));
+  const workers = Array.from({ length: count }, startWorker);
   try {
-    await Promise.all(workers.map((worker) => drain((task) => ask(worker, task))));
+    await Promise.all(workers.map(({ ask }) => drain(ask)));
   } finally {
-    await Promise.all(workers.map((worker) => worker.terminate()));
+    await Promise.all(workers.map(({ end }) => end()));
   }
   return results;
 }
@@ -59,15 +59,22 @@ export async function runTasks(
 const EXTENSION = extname(import.meta.url);
 const WORKER = new URL(`./worker${EXTENSION}`, import.meta.url);
 
-/** Sources in TypeScript need a loader in the worker, which it inherits only if this process was started with one. */
-const canStartWorkers = (): boolean =>
-  EXTENSION === ".js" || process.execArgv.some((argument) => argument.includes("tsx"));
+/** A worker cannot run sources in TypeScript. */
+const canStartWorkers = (): boolean => EXTENSION === ".js";
 
-async function ask(worker: Worker, task: Task): Promise<string> {
-  worker.postMessage(task);
-  const [answer] = (await once(worker, "message")) as [Answer];
-  if ("result" in answer) return answer.result;
-  const { message, code, remedy } = answer;
-  if (remedy !== null) throw new InputError(code ?? "", message, remedy);
-  throw Object.assign(new Error(message), code === undefined ? {} : { code });
+function startWorker() {
+  const worker = new Worker(WORKER);
+  const failed = once(worker, "error").then(([error]) => Promise.reject(error));
+  failed.catch(() => {}); // It may fail while nothing is asked of it.
+  return {
+    end: () => worker.terminate(),
+    async ask(task: Task): Promise<string> {
+      worker.postMessage(task);
+      const [answer] = (await Promise.race([once(worker, "message"), failed])) as [Answer];
+      if ("result" in answer) return answer.result;
+      const { message, code, remedy } = answer;
+      if (remedy !== null) throw new InputError(code ?? "", message, remedy);
+      throw Object.assign(new Error(message), code === undefined ? {} : { code });
+    },
+  };
 }
