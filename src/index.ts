@@ -1,23 +1,15 @@
 // The public API, in the order of the flow.
 
-export { type ArmoModel, openRewardModel, type RewardModelOptions } from "./armo/armo-model.ts";
 export { type GatingHistory, type TrainGatingOptions, trainGating } from "./armo/gating-training.ts";
-export type { Gate, Heads, Objective } from "./armo/heads.ts";
-export { type ModelDirectory, openModelDirectory } from "./armo/model-directory.ts";
+export type { Gate, Heads } from "./armo/heads.ts";
+export type { ArmoDirectory } from "./armo/model-directory.ts";
 export {
   fitRewardTransform,
   type RewardTransform,
   type RewardTransformOptions,
 } from "./armo/reward-transform.ts";
 export { fitRidge, type RidgeFit, type RidgeOptions } from "./armo/ridge.ts";
-export {
-  compareScores,
-  rankScores,
-  runGate,
-  type ScoreParts,
-  scoreEmbedding,
-  toScore,
-} from "./armo/score.ts";
+export { runGate, scoreEmbedding } from "./armo/score.ts";
 export { spearman } from "./armo/spearman.ts";
 export { type TrainOptions, type TrainResult, trainArmo } from "./armo/train.ts";
 export { type TrainModelOptions, trainModel } from "./armo/train-model.ts";
@@ -49,7 +41,28 @@ export type { EmbeddingManifest } from "./embedding/manifest.ts";
 export { InputError } from "./errors.ts";
 export { evaluatePairs, type PairEvaluation, scorePairs } from "./evaluation/evaluate-pairs.ts";
 export { type PairReport, reportPairs, type ScoredPair } from "./evaluation/pairs.ts";
+export {
+  type CardResponse,
+  findVerifyCard,
+  readVerifyCard,
+  type VerifyCard,
+  writeVerifyCard,
+} from "./evaluation/verify-card.ts";
+export { createVerifyCard, type Verification, verifyModel } from "./evaluation/verify-model.ts";
+export { type ModelDirectory, openModelDirectory } from "./opening/open-model-directory.ts";
+export { openRewardModel, type RewardModelOptions } from "./opening/open-reward-model.ts";
 export { renderReport } from "./report/report.ts";
-
 export type { ReportData } from "./report/report-data.ts";
-export type { ComparedPair, Comparison, RewardModel, Score, ScoreOptions } from "./reward-model.ts";
+export type {
+  ComparedPair,
+  Comparison,
+  Objective,
+  RewardModel,
+  Score,
+  ScoreOptions,
+} from "./reward-model.ts";
+export type { LocalRewardModel } from "./scoring/local-model.ts";
+export { compareScores, rankScores } from "./scoring/ranking.ts";
+export { type ScoreParts, toScore } from "./scoring/score-parts.ts";
+export type { Scorer } from "./scoring/scorer.ts";
+export type { BradleyTerryDirectory } from "./siblings/bradley-terry.ts";

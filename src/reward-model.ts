@@ -3,8 +3,12 @@
 import type { Message } from "./chat/messages.ts";
 
 /** One human-readable dimension of a reward. */
-export interface ObjectiveInfo {
+export interface Objective {
   readonly name: string;
+  /** The data set that rated it. */
+  readonly source?: string;
+  /** `rating = reward · multiply + add`: a reward on the scale on which people rated. */
+  readonly scale?: { readonly multiply: number; readonly add: number };
 }
 
 /** Numbers by objective name. */
@@ -61,7 +65,9 @@ export interface ScoreOptions {
 
 /** A model that gives every conversation one number and says what it is made of. */
 export interface RewardModel extends AsyncDisposable {
-  readonly objectives: readonly ObjectiveInfo[];
+  readonly objectives: readonly Objective[];
+  /** β of P(better ≻ worse) = σ(β · margin); null for a model that has no probabilities. */
+  readonly marginScale: number | null;
   /** Whether training saw a prompt, by its hash; null for a model that does not say. */
   readonly trainedOn: ((promptHash: string) => boolean) | null;
   /** Scores conversations that end with the assistant. A score does not depend on the others in the call. */

@@ -26,9 +26,11 @@ test("exports of the library", async () => {
       "EmbeddingSet",
       "InputError",
       "compareScores",
+      "createVerifyCard",
       "embed",
       "encodeWithin",
       "evaluatePairs",
+      "findVerifyCard",
       "fitRewardTransform",
       "fitRidge",
       "openBackbone",
@@ -44,6 +46,7 @@ test("exports of the library", async () => {
       "readPairs",
       "readRatings",
       "readSafetensors",
+      "readVerifyCard",
       "renderReport",
       "reportPairs",
       "runGate",
@@ -58,7 +61,9 @@ test("exports of the library", async () => {
       "trainModel",
       "validateConversation",
       "validateMessages",
+      "verifyModel",
       "writeSafetensors",
+      "writeVerifyCard",
     ]
   `);
 });
@@ -79,6 +84,7 @@ test("options of the command line", () => {
       "rank: --write --min-margin --limit --out --strict --json --model --backbone --chat-template --gating-pattern --bos --compat --threads",
       "evaluate:",
       "pairs: --data --embeddings --drop-overlaps --limit --out --report --json --model --backbone --chat-template --gating-pattern --bos --compat --threads",
+      "verify: --card --json --backbone --chat-template --gating-pattern --bos --compat --threads",
       "report: --evaluation --comparisons --out",
       "inspect: --json",
       "data:",

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 
 const src = join(import.meta.dirname, "../src");
 
-// A room may import itself and whatever stands above it. `reward-model.ts` is the contract between armo and the rest.
+// A room may import itself and whatever stands above it. `reward-model.ts` is the contract between reward models and the rest.
 const ORDER = [
   "errors.ts",
   "random.ts",
@@ -16,7 +16,10 @@ const ORDER = [
   "data",
   "embedding",
   "reward-model.ts",
+  "scoring",
   "armo",
+  "siblings",
+  "opening",
   "evaluation",
   "report",
   "index.ts",

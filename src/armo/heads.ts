@@ -2,15 +2,7 @@
 
 import { type Tensor, toFloat32 } from "../checkpoint/dtypes.ts";
 import { InputError } from "../errors.ts";
-
-/** One human-readable dimension of the reward. */
-export interface Objective {
-  readonly name: string;
-  /** The data set that rated it. */
-  readonly source?: string;
-  /** `rating = reward · multiply + add`: a reward on the scale on which people rated. */
-  readonly scale?: { readonly multiply: number; readonly add: number };
-}
+import type { Objective } from "../reward-model.ts";
 
 /** A linear layer: `y = weight · x + bias`. */
 export interface LinearLayer {
@@ -118,12 +110,8 @@ export function headsFromTensors(
   const repeated = names.find((name, k) => names.indexOf(name) !== k);
   if (repeated !== undefined) throw badHeads(where, "each objective name once", `${repeated} twice`);
   const take = (name: string, ...shape: number[]): Float32Array => {
-    const tensor = tensors.get(name);
-    if (!tensor) throw badHeads(where, `a tensor ${name} [${shape.join(", ")}]`, "none");
-    if (tensor.shape.join() !== shape.join()) {
-      throw badHeads(where, `${name} [${shape.join(", ")}]`, `[${tensor.shape.join(", ")}]`);
-    }
-    const data = toFloat32(tensor);
+    requireShape(tensors, name, shape, where);
+    const data = toFloat32(tensors.get(name)!);
     if (!data.every(Number.isFinite)) throw badHeads(where, `finite numbers in ${name}`, "NaN or infinity");
     return data;
   };
@@ -155,6 +143,41 @@ export function headsFromTensors(
     gate: { layers, temperature, logitScale: tensors.has(LOGIT_SCALE) ? take(LOGIT_SCALE, 1)[0]! : 1 },
     marginScale: tensors.has(MARGIN_SCALE) ? take(MARGIN_SCALE, 1)[0]! : null,
   };
+}
+
+/** Sizes of the heads as a configuration states them. */
+export interface HeadSizes {
+  readonly objectives: number;
+  readonly hiddenSize: number;
+  /** Width of the gate's hidden layers, and their number. */
+  readonly gatingHiddenDim: number;
+  readonly gatingHiddenLayers: number;
+}
+
+type Shapes = ReadonlyMap<string, { readonly shape: readonly number[] }>;
+
+/** Checks tensors of heads, before they are read, against the sizes that a configuration states. @throws {InputError} `bad-heads` */
+export function requireHeadSizes(tensors: Shapes, sizes: HeadSizes, where: string): void {
+  const { objectives: K, hiddenSize: H, gatingHiddenDim: D, gatingHiddenLayers } = sizes;
+  requireShape(tensors, REGRESSION, [K, H], where);
+  requireShape(tensors, TRANSFORM, [K, K], where);
+  const layers = [...tensors.keys()].filter((name) => /^gating\.layers\.\d+\.weight$/.test(name)).length;
+  if (layers !== gatingHiddenLayers + 1) {
+    throw badHeads(where, `a gate of ${gatingHiddenLayers} hidden layers and one more`, `${layers} layers`);
+  }
+  for (let i = 0; i < layers; i++) {
+    const [inputs, outputs] = [i === 0 ? H : D, i === layers - 1 ? K : D];
+    requireShape(tensors, layerName(i, "weight"), [outputs, inputs], where);
+    requireShape(tensors, layerName(i, "bias"), [outputs], where);
+  }
+}
+
+function requireShape(tensors: Shapes, name: string, shape: readonly number[], where: string): void {
+  const tensor = tensors.get(name);
+  if (!tensor) throw badHeads(where, `a tensor ${name} [${shape.join(", ")}]`, "none");
+  if (tensor.shape.join() !== shape.join()) {
+    throw badHeads(where, `${name} [${shape.join(", ")}]`, `[${tensor.shape.join(", ")}]`);
+  }
 }
 
 function badHeads(where: string, expected: string, got: string): InputError {

@@ -1,48 +1,34 @@
 // A model directory in Hugging Face layout: config.json, model.safetensors with the heads, and what training saw.
 
 import { existsSync } from "node:fs";
-import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { openCheckpoint } from "../checkpoint/checkpoint.ts";
 import type { Tensor } from "../checkpoint/dtypes.ts";
 import { checkpointLicence } from "../checkpoint/licence.ts";
 import { EMBEDDED_BACKBONE, resolveLocation } from "../checkpoint/location.ts";
-import { readSafetensors, readTensor } from "../checkpoint/safetensors.ts";
+import { readSafetensors } from "../checkpoint/safetensors.ts";
 import { writeSafetensors } from "../checkpoint/safetensors-writer.ts";
 import type { ChatSettings } from "../embedding/manifest.ts";
 import { makeOutputDirectory } from "../embedding/output-directory.ts";
 import { InputError } from "../errors.ts";
-import type { RewardModel } from "../reward-model.ts";
+import type { Objective } from "../reward-model.ts";
 import {
-  type Heads,
-  headsFromTensors,
-  headsToTensors,
-  isHeadTensor,
-  type Objective,
-  PUBLISHED_OBJECTIVES,
-} from "./heads.ts";
+  type BackboneReference,
+  type ModelConfig,
+  readModelConfig,
+  type ScorerDirectory,
+} from "../scoring/model-directory.ts";
+import { armoScorer } from "./armo-scorer.ts";
+import { type Heads, headsFromTensors, headsToTensors } from "./heads.ts";
 import { modelCard } from "./model-card.ts";
+import { isPublishedLayout, openPublished } from "./published-checkpoint.ts";
 import type { TrainingReport } from "./training-report.ts";
 import { promptKey } from "./training-rows.ts";
 
-/** Where a model's backbone lies, and which one it must be. */
-export interface BackboneReference {
-  /** A directory, or `tiny`. */
-  readonly location: string;
-  /** Of the backbone that the heads were trained on; null if the model does not say. */
-  readonly fingerprint: string | null;
-}
-
-/** A model directory, read: everything but the backbone. */
-export interface ModelDirectory {
-  readonly location: string;
+/** An ArmoRM's directory, read: everything but the backbone. */
+export interface ArmoDirectory extends ScorerDirectory {
+  readonly kind: "armorm";
   readonly heads: Heads;
-  readonly backbone: BackboneReference;
-  /** How conversations become token ids; null for a checkpoint from elsewhere: as its own files say. */
-  readonly chat: ChatSettings | null;
-  /** Number of prompts that training saw, or null if unknown. */
-  readonly trainingPrompts: number | null;
-  readonly trainedOn: RewardModel["trainedOn"];
 }
 
 /** What `writeModelDirectory` writes. */
@@ -60,32 +46,25 @@ const WEIGHTS = "model.safetensors";
 const PROMPTS = "training-prompts.safetensors";
 const REPORT = "training.json";
 const CARD = "README.md";
+/** What is written about a model afterwards: a page, and an example with its values. */
+export const ABOUT_FILES = ["report.html", "verify.json"];
 /** What this code writes beside the configuration. */
-const OWN_FILES = [WEIGHTS, PROMPTS, REPORT, CARD, "report.html"];
+const OWN_FILES = [WEIGHTS, PROMPTS, REPORT, CARD, ...ABOUT_FILES];
 const MODEL_TYPE = "armorm";
-const PUBLISHED_CLASS = "LlamaForRewardModelWithGating";
 
-/** Whether a directory holds an ArmoRM: one of ours, or a checkpoint with the published layout. */
-export async function isModelDirectory(directory: string): Promise<boolean> {
-  if (!existsSync(join(directory, CONFIG))) return false;
-  const config = await readConfig(directory);
-  return config.model_type === MODEL_TYPE || isPublishedLayout(config);
-}
+/** Whether a configuration is that of an ArmoRM: one of ours, or a checkpoint with the published layout. */
+export const isArmoConfig = (config: ModelConfig): boolean =>
+  config.model_type === MODEL_TYPE || isPublishedLayout(config);
 
 /**
- * Reads a model directory: heads, names, and where the backbone lies.
+ * Reads an ArmoRM's directory: heads, names, and where the backbone lies.
  *
- * @throws {InputError} `not-a-model`; `bad-heads` if configuration and tensors do not fit together.
+ * @param config Its `config.json`, for which `isArmoConfig` holds.
+ * @throws {InputError} `bad-model`; `bad-heads` if configuration and tensors do not fit together.
  */
-export async function openModelDirectory(directory: string): Promise<ModelDirectory> {
-  const config = await readConfig(directory);
-  if (config.model_type === MODEL_TYPE) return openOwn(directory, config);
-  if (isPublishedLayout(config)) return openPublished(directory, config);
-  throw new InputError(
-    "not-a-model",
-    `${directory}: expected a model that armorm has written or an ArmoRM checkpoint, got ${config.model_type ?? "neither"}`,
-    "train one with `armorm train`, or give another directory",
-  );
+export async function openArmoDirectory(directory: string, config: ModelConfig): Promise<ArmoDirectory> {
+  if (config.model_type !== MODEL_TYPE) return openPublished(directory, config);
+  return openOwn(directory, config);
 }
 
 /** Refuses a directory that holds something other than an armorm model to be replaced. */
@@ -96,7 +75,7 @@ export async function requireWritable(directory: string, overwrite: boolean): Pr
   if (entry === undefined) return;
   // A run that was killed while it wrote leaves our files without a configuration.
   const own = existsSync(join(directory, CONFIG))
-    ? (await readConfig(directory)).model_type === MODEL_TYPE
+    ? (await readModelConfig(directory)).model_type === MODEL_TYPE
     : entries.every((name) => OWN_FILES.includes(name));
   if (own && overwrite) return;
   throw new InputError(
@@ -141,30 +120,7 @@ async function writeText(directory: string, name: string, text: string): Promise
   await rename(temporary, join(directory, name));
 }
 
-type Config = Readonly<Record<string, unknown>>;
-
-async function readConfig(directory: string): Promise<Config> {
-  const path = join(directory, CONFIG);
-  try {
-    const config: unknown = JSON.parse(await readFile(path, "utf8"));
-    if (typeof config === "object" && config !== null && !Array.isArray(config)) return config as Config;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") {
-      const what = `${directory}: expected a model directory, got no ${CONFIG}`;
-      throw new InputError("not-a-model", what, "give the folder that `armorm train --out` has written");
-    }
-  }
-  throw new InputError(
-    "malformed-json",
-    `${path}: expected a JSON object, got something else`,
-    "restore the file",
-  );
-}
-
-const isPublishedLayout = (config: Config): boolean =>
-  Array.isArray(config.architectures) && config.architectures.includes(PUBLISHED_CLASS);
-
-async function openOwn(directory: string, config: Config): Promise<ModelDirectory> {
+async function openOwn(directory: string, config: ModelConfig): Promise<ArmoDirectory> {
   const { objectives, backbone, chat } = config as unknown as {
     objectives?: readonly Objective[];
     backbone?: BackboneReference;
@@ -183,7 +139,16 @@ async function openOwn(directory: string, config: Config): Promise<ModelDirector
     directory,
   );
   const { count, trainedOn } = await readTrainingPrompts(directory);
-  return { location: directory, heads, backbone, chat, trainingPrompts: count, trainedOn };
+  return {
+    kind: "armorm",
+    location: directory,
+    heads,
+    scorer: armoScorer(heads),
+    backbone,
+    chat,
+    trainingPrompts: count,
+    trainedOn,
+  };
 }
 
 /** The prompts that training saw, of a model that armorm has written. */
@@ -203,36 +168,4 @@ export async function readTrainingPrompts(
     return keys[from] === key;
   };
   return { count: keys.length, trainedOn };
-}
-
-// The published class keeps the backbone, the heads and their sizes in one checkpoint. Defaults are that class's.
-async function openPublished(directory: string, config: Config): Promise<ModelDirectory> {
-  const checkpoint = await openCheckpoint(directory);
-  const tensors = new Map<string, Tensor>();
-  for (const range of checkpoint.tensors.values()) {
-    if (isHeadTensor(range.name)) tensors.set(range.name, await readTensor(range));
-  }
-  const about = {
-    objectives: publishedObjectives(config, Number(config.num_objectives ?? PUBLISHED_OBJECTIVES.length)),
-    hiddenSize: Number(config.hidden_size),
-    temperature: Number(config.gating_temperature ?? 10),
-  };
-  return {
-    location: directory,
-    heads: headsFromTensors(tensors, about, directory),
-    backbone: { location: directory, fingerprint: checkpoint.fingerprint },
-    chat: null,
-    trainingPrompts: null,
-    trainedOn: null,
-  };
-}
-
-// Names stand in id2label if somebody has set them; 19 unnamed objectives are those of the published model.
-function publishedObjectives({ id2label }: Config, count: number): Objective[] {
-  const labels = (id2label ?? {}) as Readonly<Record<string, string>>;
-  return Array.from({ length: count }, (_, k) => {
-    const label = labels[k];
-    if (label !== undefined && !/^LABEL_\d+$/.test(label)) return { name: label };
-    return count === PUBLISHED_OBJECTIVES.length ? PUBLISHED_OBJECTIVES[k]! : { name: `objective-${k}` };
-  });
 }

@@ -1,18 +1,8 @@
 // The whole forward pass of the heads, without native parts: it runs wherever JavaScript does.
 // K objectives, H hidden size. Sums are accumulated in f64.
 
-import type { ByObjective, ComparedPair, Comparison, Score } from "../reward-model.ts";
-import type { Gate, Heads, LinearLayer, Objective } from "./heads.ts";
-
-/** A score and its parts, `[K]` each, in the order of the objectives. */
-export interface ScoreParts {
-  readonly score: number;
-  readonly rewards: Float64Array;
-  readonly adjustedRewards: Float64Array;
-  readonly gatingOutput: Float64Array;
-  readonly coefficients: Float64Array;
-  readonly contributions: Float64Array;
-}
+import type { ScoreParts } from "../scoring/score-parts.ts";
+import type { Gate, Heads, LinearLayer } from "./heads.ts";
 
 /**
  * Scores one response.
@@ -69,62 +59,6 @@ export function runGate(
   const weights = Float64Array.from(logits, (logit) => Math.exp(logit - largest));
   const sum = weights.reduce((total, weight) => total + weight, 0);
   return weights.map((weight) => (weight / sum) * logitScale);
-}
-
-/** Parts as the object that users see: numbers by objective name, ratings where an objective has a scale, and shares. */
-export function toScore(
-  parts: ScoreParts,
-  objectives: readonly Objective[],
-  about: Pick<Score, "index" | "tokens" | "dtype" | "model">,
-): Score {
-  const byName = (values: Float64Array): ByObjective =>
-    Object.fromEntries(objectives.map(({ name }, k) => [name, values[k]!]));
-  const total = parts.contributions.reduce((sum, contribution) => sum + Math.abs(contribution), 0);
-  return {
-    index: about.index,
-    score: parts.score,
-    rewards: byName(parts.rewards),
-    ratings: Object.fromEntries(
-      objectives.flatMap(({ name, scale }, k) =>
-        scale ? [[name, parts.rewards[k]! * scale.multiply + scale.add]] : [],
-      ),
-    ),
-    adjustedRewards: byName(parts.adjustedRewards),
-    gatingOutput: byName(parts.gatingOutput),
-    coefficients: byName(parts.coefficients),
-    contributions: byName(parts.contributions),
-    shares: byName(parts.contributions.map((c) => (total === 0 ? 0 : Math.abs(c) / total))),
-    tokens: about.tokens,
-    dtype: about.dtype,
-    model: about.model,
-  };
-}
-
-/**
- * Ranks scored responses to one prompt and splits their margins by objective.
- *
- * @param marginScale β of P(better ≻ worse) = σ(β · margin), or null: then there are no probabilities.
- */
-export function compareScores(responses: readonly Score[], marginScale: number | null): Comparison {
-  const ranking = rankScores(responses.map(({ score }) => score));
-  const neighbours = ranking.slice(1).map((worse, place) => pairOf(ranking[place]!, worse));
-  const ends = ranking.length > 2 ? [pairOf(ranking[0]!, ranking.at(-1)!)] : [];
-  return { responses, ranking, pairs: [...neighbours, ...ends] };
-
-  function pairOf(better: number, worse: number): ComparedPair {
-    const [a, b] = [responses[better]!, responses[worse]!];
-    const contributions = Object.fromEntries(
-      Object.entries(a.contributions).map(([name, value]) => [name, value - b.contributions[name]!]),
-    );
-    const margin = a.score - b.score;
-    const probability = marginScale === null ? null : 1 / (1 + Math.exp(-marginScale * margin));
-    return { better, worse, margin, probability, contributions };
-  }
-}
-
-/** Indices of the scores, best first; of equal ones, the earlier first. */
-export function rankScores(scores: readonly number[]): number[] {
-  return scores.map((_, i) => i).sort((a, b) => scores[b]! - scores[a]! || a - b);
 }
 
 function applyLayer({ weight, bias, outputs }: LinearLayer, x: Float64Array, relu: boolean): Float64Array {

@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { requireWritable, writeModelDirectory } from "./model-directory.ts";
+import { ABOUT_FILES, requireWritable, writeModelDirectory } from "./model-directory.ts";
 import { type TrainOptions, trainArmo } from "./train.ts";
 import type { TrainingReport } from "./training-report.ts";
 
@@ -19,8 +19,8 @@ export async function trainModel({
 }: TrainModelOptions): Promise<TrainingReport> {
   await requireWritable(out, overwrite);
   const { heads, report, trainingKeys } = await trainArmo(options);
-  // A report of the model that stood here before must not stand beside this one.
-  await rm(join(out, "report.html"), { force: true });
+  // What was written about the model that stood here before must not stand beside this one.
+  for (const name of ABOUT_FILES) await rm(join(out, name), { force: true });
   const { backbone, chat } = options.pairs[0]!.manifest;
   await writeModelDirectory(out, {
     heads,

@@ -3,9 +3,10 @@
 import type { EmbeddingSet } from "../embedding/embedding-set.ts";
 import { openPromptRows } from "../embedding/prompt-rows.ts";
 import { InputError } from "../errors.ts";
+import type { Objective } from "../reward-model.ts";
 import { VERSION } from "../version.ts";
 import { type GatingOptions, type PromptSource, trainGating } from "./gating-training.ts";
-import type { Heads, Objective } from "./heads.ts";
+import type { Heads } from "./heads.ts";
 import { openProjection } from "./projection.ts";
 import { fitRewardTransform } from "./reward-transform.ts";
 import { fitRidge, type RidgeFit } from "./ridge.ts";

@@ -5,7 +5,7 @@ import { readTensor } from "../checkpoint/safetensors.ts";
 import type { EmbeddingSet, RatingsChunk } from "../embedding/embedding-set.ts";
 import type { EmbeddingManifest } from "../embedding/manifest.ts";
 import { InputError } from "../errors.ts";
-import type { Objective } from "./heads.ts";
+import type { Objective } from "../reward-model.ts";
 
 /** The objective that is derived from every response: the logarithm of its number of tokens. */
 export const LENGTH = "length";

@@ -1,7 +1,7 @@
+import type { Objective } from "../reward-model.ts";
 import type { CalibrationBin } from "./calibration.ts";
 import type { GateMeans } from "./gate-means.ts";
 import type { GatingHistory } from "./gating-training.ts";
-import type { Objective } from "./heads.ts";
 import type { DebiasStatus, RewardTransform } from "./reward-transform.ts";
 import type { RidgeFit } from "./ridge.ts";
 import { spearman } from "./spearman.ts";

@@ -63,7 +63,8 @@ export function printComparison(
   const [first] = pairs;
   if (!first) return;
   const odds = first.probability === null ? "" : `, wins with probability ${percent(first.probability)}`;
-  print(`${letter(first.better)} beats ${letter(first.worse)} by ${fixed(first.margin, 4)}${odds}, because`);
+  const because = Object.keys(first.contributions).length > 1 ? ", because" : "";
+  print(`${letter(first.better)} beats ${letter(first.worse)} by ${fixed(first.margin, 4)}${odds}${because}`);
   printContributions(first.contributions);
   print();
 }

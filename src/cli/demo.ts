@@ -6,6 +6,7 @@ import type { TrainingReport } from "../armo/training-report.ts";
 import type { DemoData } from "../data/synthetic/demo-data.ts";
 import type { PairEvaluation } from "../evaluation/evaluate-pairs.ts";
 import type { ComparedAnswers } from "../report/report-data.ts";
+import { VERSION } from "../version.ts";
 import { openForFlags } from "./backbone-options.ts";
 import { printComparison } from "./compare.ts";
 import type { TruthReport } from "./demo-truth.ts";
@@ -82,7 +83,7 @@ async function run({ out, seed }: DemoFlags): Promise<void> {
   print(gatingTable(truth));
 
   heading("5  Compare", "why one answer wins");
-  const comparisons = await compare(out);
+  const comparisons = await compareAnswers(out);
   const { writeReport } = await import("../report/write-report.ts");
   const page = await writeReport(join(out, "model"), {
     evaluations: [{ name: "held-out pairs", evaluation }],
@@ -93,6 +94,7 @@ async function run({ out, seed }: DemoFlags): Promise<void> {
     pc.dim("The built-in backbone is a toy of 3.4 M parameters: it shows the path, it does not judge text."),
   );
   print(`the report: ${pc.bold(page)}`);
+  print(`whether the model still gives what it gave here: ${pc.bold(`armorm verify ${join(out, "model")}`)}`);
   note(`${formatSeconds((performance.now() - started) / 1000)}; the model is ${join(out, "model")}`);
 }
 
@@ -122,7 +124,12 @@ async function writeData({ ratings, pairs, evaluation }: DemoData, out: string):
 
 // Loaded by a function of its own: tsc does not rewrite import paths inside a function that says `await using`.
 const loadEmbedding = () => Promise.all([import("../embedding/embed.ts"), import("../data/location.ts")]);
-const loadModel = () => import("../armo/armo-model.ts");
+const loadModel = () =>
+  Promise.all([
+    import("../opening/open-reward-model.ts"),
+    import("../evaluation/verify-card.ts"),
+    import("../evaluation/verify-model.ts"),
+  ]);
 
 async function embedAll(out: string, signal: AbortSignal): Promise<void> {
   const [{ embed }, { parseDataLocation }] = await loadEmbedding();
@@ -188,13 +195,13 @@ async function evaluate(out: string, truth: TruthReport): Promise<PairEvaluation
   const [{ evaluatePairs }, { scorePairSets }, { openModelDirectory }, { openEmbeddingSet }] =
     await Promise.all([
       import("../evaluation/evaluate-pairs.ts"),
-      import("../armo/score-embeddings.ts"),
-      import("../armo/model-directory.ts"),
+      import("../scoring/score-embeddings.ts"),
+      import("../opening/open-model-directory.ts"),
       import("../embedding/embedding-set.ts"),
     ]);
   const model = await openModelDirectory(join(out, "model"));
   const set = await openEmbeddingSet(join(out, "embedded/evaluation"));
-  const { marginScale } = model.heads;
+  const { marginScale } = model.scorer;
   const evaluation = await evaluatePairs((skip) => scorePairSets(model, [set], { skip }), model.trainedOn, {
     marginScale,
   });
@@ -251,8 +258,9 @@ const COMPARISONS = [
   },
 ];
 
-async function compare(out: string): Promise<ComparedAnswers[]> {
-  const { openRewardModel } = await loadModel();
+/** Compares the answers, and leaves what the model gives for the first of them in its directory, to be verified. */
+async function compareAnswers(out: string): Promise<ComparedAnswers[]> {
+  const [{ openRewardModel }, { writeVerifyCard }, { createVerifyCard }] = await loadModel();
   await using model = await openRewardModel(join(out, "model"));
   const compared: ComparedAnswers[] = [];
   for (const { prompt, responses } of COMPARISONS) {
@@ -261,5 +269,13 @@ async function compare(out: string): Promise<ComparedAnswers[]> {
     printComparison(comparison, { prompt: messages, responses });
     compared.push({ ...comparison, prompt, texts: responses });
   }
+  const { prompt, responses } = COMPARISONS[0]!;
+  const card = await createVerifyCard(model, {
+    source: `computed by armorm ${VERSION} when the demo trained this model`,
+    tolerance: 1e-4,
+    prompt: [{ role: "user", content: prompt }],
+    responses,
+  });
+  await writeVerifyCard(join(out, "model"), card);
   return compared;
 }

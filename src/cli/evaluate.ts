@@ -1,12 +1,12 @@
 import { basename } from "node:path";
 import { Command } from "commander";
 import pc from "picocolors";
-import type { ModelDirectory } from "../armo/model-directory.ts";
 import { hashOf } from "../embedding/manifest.ts";
 import { InputError } from "../errors.ts";
 import type { PairEvaluation, PairScorer } from "../evaluation/evaluate-pairs.ts";
 import type { Accuracy } from "../evaluation/pairs.ts";
 import type { RewardModel } from "../reward-model.ts";
+import type { ScorerDirectory } from "../scoring/model-directory.ts";
 import { EXIT, interruptSignal } from "./failure.ts";
 import { parsePositiveInteger, pick } from "./flags.ts";
 import { keptScores } from "./kept-scores.ts";
@@ -72,13 +72,13 @@ async function run(flags: EvaluateFlags): Promise<void> {
   const progress = startProgress("evaluating", "pairs");
   const [{ evaluatePairs }, { openModelDirectory }] = await Promise.all([
     import("../evaluation/evaluate-pairs.ts"),
-    import("../armo/model-directory.ts"),
+    import("../opening/open-model-directory.ts"),
   ]);
   const directory = await openModelDirectory(flags.model);
   const evaluate = (score: PairScorer, trainedOn: RewardModel["trainedOn"], total: number) =>
     evaluatePairs(score, trainedOn, {
       ...pick(flags, ["dropOverlaps"]),
-      marginScale: directory.heads.marginScale,
+      marginScale: directory.scorer.marginScale,
       signal,
       onProgress: (done) => progress.update(done, total),
     }).finally(() => progress.stop());
@@ -119,7 +119,7 @@ const loadPairScoring = () =>
 
 async function evaluateData(
   flags: EvaluateFlags,
-  directory: ModelDirectory,
+  directory: ScorerDirectory,
   evaluate: Evaluate,
   signal: AbortSignal,
 ): Promise<PairEvaluation> {
@@ -148,12 +148,12 @@ async function evaluateData(
 
 async function evaluateEmbeddings(
   flags: EvaluateFlags,
-  model: ModelDirectory,
+  model: ScorerDirectory,
   evaluate: Evaluate,
 ): Promise<PairEvaluation> {
   const [{ openEmbeddingSet }, { scorePairSets }] = await Promise.all([
     import("../embedding/embedding-set.ts"),
-    import("../armo/score-embeddings.ts"),
+    import("../scoring/score-embeddings.ts"),
   ]);
   const sets = await Promise.all(flags.embeddings!.map(openEmbeddingSet));
   const rows = sets.reduce((sum, set) => sum + set.rows, 0);

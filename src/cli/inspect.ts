@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
-import type { ModelDirectory } from "../armo/model-directory.ts";
+import type { ArmoDirectory } from "../armo/model-directory.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import type { ModelDirectory } from "../opening/open-model-directory.ts";
 import { printManifest } from "./embed.ts";
 import { fixed, integer, print, printJson, table } from "./output.ts";
 
@@ -34,7 +35,7 @@ async function run(location: string, flags: InspectFlags): Promise<void> {
   ] = await Promise.all([
     import("../checkpoint/location.ts"),
     import("../embedding/manifest.ts"),
-    import("../armo/model-directory.ts"),
+    import("../opening/open-model-directory.ts"),
     import("../checkpoint/checkpoint.ts"),
   ]);
   const directory = resolveLocation(location);
@@ -45,7 +46,8 @@ async function run(location: string, flags: InspectFlags): Promise<void> {
   } else if (await isModelDirectory(directory)) {
     const model = await openModelDirectory(directory);
     if (flags.json) printJson(describeModel(model));
-    else printModel(model, location);
+    else if (model.kind === "armorm") printArmo(model, location);
+    else printScalarModel(model, location);
   } else {
     const checkpoint = await openCheckpoint(directory);
     if (flags.json) printJson(describeCheckpoint(checkpoint));
@@ -53,24 +55,28 @@ async function run(location: string, flags: InspectFlags): Promise<void> {
   }
 }
 
-function describeModel({ heads, backbone, trainingPrompts }: ModelDirectory) {
-  const { objectives, hiddenSize, gate, marginScale } = heads;
+function describeModel(model: ModelDirectory) {
+  const { kind, scorer, backbone, trainingPrompts } = model;
+  const { objectives, hiddenSize, marginScale } = scorer;
+  const about = { kind, objectives, hiddenSize, backbone, marginScale };
+  if (kind !== "armorm") return { ...about, trainingPrompts };
+  const { temperature, logitScale, layers } = model.heads.gate;
   return {
-    kind: "armorm",
-    objectives,
-    hiddenSize,
-    backbone,
-    marginScale,
-    gate: {
-      temperature: gate.temperature,
-      logitScale: gate.logitScale,
-      layers: gate.layers.map((l) => l.outputs),
-    },
+    ...about,
+    gate: { temperature, logitScale, layers: layers.map(({ outputs }) => outputs) },
     trainingPrompts,
   };
 }
 
-function printModel(model: ModelDirectory, location: string): void {
+function printScalarModel({ scorer, backbone }: ModelDirectory, location: string): void {
+  const { hiddenSize, marginScale } = scorer;
+  print(`${location}: a Bradley–Terry model over a backbone ${hiddenSize} wide (${backbone.location})`);
+  print(
+    `one score, no gate; P(better) = σ(${marginScale === 1 ? "" : `${marginScale} · `}margin); prompts unknown`,
+  );
+}
+
+function printArmo(model: ArmoDirectory, location: string): void {
   const { heads, backbone, trainingPrompts } = model;
   const K = heads.objectives.length;
   print(`${location}: ${K} objectives over a backbone ${heads.hiddenSize} wide (${backbone.location})`);

@@ -12,6 +12,7 @@ import { rankCommand } from "./rank.ts";
 import { reportCommand } from "./report.ts";
 import { scoreCommand } from "./score.ts";
 import { trainCommand } from "./train.ts";
+import { verifyCommand } from "./verify.ts";
 
 /** The command line. Commands load the library when they run, so `--help` is quick. */
 export function createProgram(): Command {
@@ -28,6 +29,7 @@ export function createProgram(): Command {
     compareCommand(),
     rankCommand(),
     evaluateCommand(),
+    verifyCommand(),
     reportCommand(),
     inspectCommand(),
     dataCommand(),

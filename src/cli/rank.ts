@@ -1,9 +1,9 @@
 import { Command, Option } from "commander";
 import pc from "picocolors";
-import { rankScores } from "../armo/score.ts";
 import type { Message } from "../chat/messages.ts";
 import type { ComparisonRow } from "../data/records.ts";
 import { InputError } from "../errors.ts";
+import { rankScores } from "../scoring/ranking.ts";
 import { letter } from "./compare.ts";
 import { parseNumberFromZero } from "./flags.ts";
 import { fixed, print, shorten, table } from "./output.ts";

@@ -1,10 +1,10 @@
 import { Command } from "commander";
 import pc from "picocolors";
-import type { ScoredEmbeddedPair } from "../armo/score-embeddings.ts";
 import type { ConversationRow } from "../data/records.ts";
 import type { EmbeddingSet } from "../embedding/embedding-set.ts";
 import { InputError } from "../errors.ts";
 import type { RewardModel, Score } from "../reward-model.ts";
+import type { ScoredEmbeddedPair } from "../scoring/score-embeddings.ts";
 import { type BackboneFlags, chatOptions, withBackboneOptions } from "./backbone-options.ts";
 import { pick } from "./flags.ts";
 import { bar, fixed, print } from "./output.ts";
@@ -22,11 +22,19 @@ interface ScoreFlags extends ModelFlags, RowFlags {
   explainTokens?: boolean;
 }
 
-/** Adds the options that open a model. */
+/** Adds the options that name and open a model. */
 export function withModelOptions(command: Command): Command {
-  command
-    .requiredOption("--model <dir>", "model directory that armorm has written, or an ArmoRM checkpoint")
-    .option("--backbone <location>", "where the model's backbone lies now (default: as the model says)");
+  return withOpeningOptions(
+    command.requiredOption(
+      "--model <dir>",
+      "model directory that armorm has written, an ArmoRM or a Bradley–Terry checkpoint",
+    ),
+  );
+}
+
+/** Adds the options that say how a model is opened. */
+export function withOpeningOptions(command: Command): Command {
+  command.option("--backbone <location>", "where the model's backbone lies now (default: as the model says)");
   return withBackboneOptions(command);
 }
 
@@ -50,7 +58,7 @@ Examples:
 
 /** Opens the model that a command's options name. */
 export async function openModel(flags: ModelFlags): Promise<RewardModel> {
-  const { openRewardModel } = await import("../armo/armo-model.ts");
+  const { openRewardModel } = await import("../opening/open-reward-model.ts");
   return openRewardModel(flags.model, await modelOptions(flags));
 }
 
@@ -62,7 +70,7 @@ async function modelOptions(flags: ModelFlags) {
 export async function runIdentity(command: string, flags: ModelFlags & RowFlags): Promise<unknown> {
   if (flags.out === undefined) return null;
   const [{ openModelDirectory }, { modelIdentity }] = await Promise.all([
-    import("../armo/model-directory.ts"),
+    import("../opening/open-model-directory.ts"),
     import("./model-identity.ts"),
   ]);
   return { command, model: await modelIdentity(await openModelDirectory(flags.model), flags) };
@@ -106,8 +114,8 @@ async function scoreConversations(file: string | undefined, flags: ScoreFlags): 
 async function scoreEmbeddings(directories: readonly string[], flags: ScoreFlags): Promise<void> {
   const [{ openEmbeddingSet }, { openModelDirectory }, { scorePairSets }] = await Promise.all([
     import("../embedding/embedding-set.ts"),
-    import("../armo/model-directory.ts"),
-    import("../armo/score-embeddings.ts"),
+    import("../opening/open-model-directory.ts"),
+    import("../scoring/score-embeddings.ts"),
   ]);
   const sets: readonly EmbeddingSet[] = await Promise.all(directories.map(openEmbeddingSet));
   const model = await openModelDirectory(flags.model);
@@ -145,10 +153,11 @@ async function* onlyScored<Skipped extends object>(
 async function explain(file: string | undefined, flags: ScoreFlags): Promise<void> {
   const [{ readConversations }, { openModelDirectory }, { openModelChat }] = await Promise.all([
     import("../data/conversations.ts"),
-    import("../armo/model-directory.ts"),
-    import("../armo/armo-model.ts"),
+    import("../opening/open-model-directory.ts"),
+    import("../scoring/local-model.ts"),
   ]);
-  const chat = await openModelChat(await openModelDirectory(flags.model), await modelOptions(flags));
+  const model = await openModelDirectory(flags.model);
+  const chat = await openModelChat(model, await modelOptions(flags));
   await runRows<ConversationRow, TokenExplanation>(flags, {
     what: "explaining",
     done: "explained",
@@ -157,7 +166,7 @@ async function explain(file: string | undefined, flags: ScoreFlags): Promise<voi
     identity: await runIdentity("score --explain-tokens", flags),
     compute: async (rows) => rows.map(({ messages }) => explainTokens(chat, messages)),
     toJson: (explanation, row, index) => [{ ...idOf(row), index, ...explanation }],
-    print: (explanation, row, index) => printTokens(rowHeading(row, index), explanation),
+    print: (explanation, row, index) => printTokens(rowHeading(row, index), explanation, model.scorer.gated),
     errorsInPlace: true,
   });
 }
@@ -176,6 +185,8 @@ export function printContributions(
   rewards?: Readonly<Record<string, number>>,
   ratings: Readonly<Record<string, number>> = {},
 ): void {
+  // One objective alone is the score, or the margin, that stands above.
+  if (Object.keys(contributions).length === 1) return;
   const entries = Object.entries(contributions).sort(([, a], [, b]) => Math.abs(b) - Math.abs(a));
   const largest = Math.abs(entries[0]?.[1] ?? 0) || 1;
   const width = Math.max(...entries.map(([name]) => name.length));

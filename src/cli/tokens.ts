@@ -31,14 +31,15 @@ export function explainTokens(chat: Chat, messages: readonly Message[]): TokenEx
   };
 }
 
-export function printTokens(heading: string, explanation: TokenExplanation): void {
+/** @param gated Whether the model reads the gating token. */
+export function printTokens(heading: string, explanation: TokenExplanation, gated: boolean): void {
   const { text, ids, tokenStrings, bos, gatingPosition, responseStart } = explanation;
   const response = ids.length - responseStart;
   print(`${heading}  ${integer(ids.length)} tokens, ${integer(response)} of them the response; BOS ${bos}`);
   print(pc.dim("rendered text"));
   for (const line of text.replace(/\n$/, "").split("\n")) print(`  ${visible(line)}`);
   const marks = (position: number): string[] => [
-    ...(position === gatingPosition ? [pc.green("← gating token")] : []),
+    ...(gated && position === gatingPosition ? [pc.green("← gating token")] : []),
     ...(position === responseStart ? [pc.green("← the response starts")] : []),
     ...(position === ids.length - 1 ? [pc.green("← last token: the rewards")] : []),
   ];

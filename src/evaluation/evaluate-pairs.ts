@@ -204,15 +204,19 @@ async function scoreTogether(
 }
 
 function toScoredPair({ id, subset, chosen, rejected }: PairScores): ScoredPair {
+  // With one objective there is nothing to weigh: simpler models on its reward are the model itself.
+  const weighed = Object.keys(chosen.rewards).length > 1;
   return {
     id,
     subset,
     margin: chosen.score - rejected.score,
     lengthDifference: chosen.tokens - rejected.tokens,
-    baselines: {
-      "regression mean": mean(chosen.rewards) - mean(rejected.rewards),
-      "uniform gate": mean(chosen.adjustedRewards) - mean(rejected.adjustedRewards),
-    },
+    baselines: weighed
+      ? {
+          "regression mean": mean(chosen.rewards) - mean(rejected.rewards),
+          "uniform gate": mean(chosen.adjustedRewards) - mean(rejected.adjustedRewards),
+        }
+      : {},
   };
 }
 

@@ -1,9 +1,10 @@
 // What a report is made of. Every part may be missing: its sections are then left out.
 
-import type { ModelDirectory } from "../armo/model-directory.ts";
+import type { Heads } from "../armo/heads.ts";
 import type { TrainingReport } from "../armo/training-report.ts";
 import type { PairEvaluation } from "../evaluation/evaluate-pairs.ts";
 import type { Comparison } from "../reward-model.ts";
+import type { ScorerDirectory } from "../scoring/model-directory.ts";
 
 type Later = "gating" | "calibration";
 
@@ -26,10 +27,15 @@ export interface ComparedAnswers extends Comparison {
   readonly texts?: readonly string[];
 }
 
+/** A model as a report shows it; one without a gate has no heads but its scorer. */
+export interface ReportedModel extends Pick<ScorerDirectory, "backbone" | "trainingPrompts"> {
+  readonly heads: Pick<Heads, "objectives" | "hiddenSize" | "marginScale"> & Partial<Pick<Heads, "gate">>;
+}
+
 export interface ReportData {
   /** What to call the model. */
   readonly title: string;
-  readonly model?: Pick<ModelDirectory, "heads" | "backbone" | "trainingPrompts">;
+  readonly model?: ReportedModel;
   readonly training?: StoredTraining;
   readonly evaluations?: readonly NamedEvaluation[];
   readonly comparisons?: readonly ComparedAnswers[];

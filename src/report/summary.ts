@@ -10,7 +10,7 @@ export function summary(data: ReportData): Html {
   const { title, model, training } = data;
   const K = model?.heads.objectives.length ?? training?.objectives.length;
   const parts = [
-    K !== undefined && `${integer(K)} objectives`,
+    K !== undefined && `${integer(K)} objective${K === 1 ? "" : "s"}`,
     model && `backbone ${model.backbone.location}, ${integer(model.heads.hiddenSize)} wide`,
     training &&
       `${integer(training.rows.ratings.used)} ratings and ${integer(training.rows.pairs.used)} pairs`,
@@ -84,10 +84,12 @@ export function settingsSection({ model, training }: ReportData): Html | null {
   const facts: (readonly [string, Content])[] = [];
   if (model) {
     const { heads, backbone, trainingPrompts } = model;
-    const layers = [heads.hiddenSize, ...heads.gate.layers.map(({ outputs }) => outputs)].join(" → ");
+    facts.push(["backbone", html`${backbone.location} <code>${backbone.fingerprint?.slice(0, 16)}</code>`]);
+    if (heads.gate) {
+      const layers = [heads.hiddenSize, ...heads.gate.layers.map(({ outputs }) => outputs)].join(" → ");
+      facts.push(["gate", `${layers}, temperature ${heads.gate.temperature}`]);
+    }
     facts.push(
-      ["backbone", html`${backbone.location} <code>${backbone.fingerprint?.slice(0, 16)}</code>`],
-      ["gate", `${layers}, temperature ${heads.gate.temperature}`],
       ["margin scale β", heads.marginScale === null ? "none" : fixed(heads.marginScale, 3)],
       ["prompts seen in training", trainingPrompts === null ? "unknown" : integer(trainingPrompts)],
     );

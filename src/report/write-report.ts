@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { openModelDirectory } from "../armo/model-directory.ts";
 import { InputError } from "../errors.ts";
+import { openModelDirectory } from "../opening/open-model-directory.ts";
 import { renderReport } from "./report.ts";
 import type { ComparedAnswers, NamedEvaluation, ReportData, StoredTraining } from "./report-data.ts";
 
@@ -27,7 +27,7 @@ export async function writeReport(
   const training = await readTraining(directory);
   const data: ReportData = {
     title: basename(resolve(directory)),
-    model,
+    model: { ...model, heads: model.kind === "armorm" ? model.heads : model.scorer },
     ...(training ? { training } : {}),
     evaluations,
     comparisons,

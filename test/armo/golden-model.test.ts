@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type ArmoModel, openRewardModel } from "../../src/armo/armo-model.ts";
 import { openBackbone } from "../../src/backbone/backbone.ts";
 import { findGatingPosition } from "../../src/chat/gating-position.ts";
+import { openRewardModel } from "../../src/opening/open-reward-model.ts";
 import type { ByObjective } from "../../src/reward-model.ts";
+import type { LocalRewardModel } from "../../src/scoring/local-model.ts";
 
 interface GoldenCase {
   readonly title: string;
@@ -30,7 +31,7 @@ describe.each(["armorm-f32", "armorm-bf16-sharded"])("golden checkpoint %s", (na
   const expected = JSON.parse(readFileSync(join(directory, "expected.json"), "utf8"));
   const cases: GoldenCase[] = expected.cases;
   const { atol, rtol } = expected.suggested_tolerance;
-  let model: ArmoModel;
+  let model: LocalRewardModel;
   beforeAll(async () => {
     model = await openRewardModel(directory, {
       gatingTokenPattern: expected.gating_token_pattern,

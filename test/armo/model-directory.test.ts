@@ -2,11 +2,9 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openRewardModel } from "../../src/armo/armo-model.ts";
 import type { Heads } from "../../src/armo/heads.ts";
 import {
-  isModelDirectory,
-  openModelDirectory,
+  type ArmoDirectory,
   requireWritable,
   type TrainedModel,
   writeModelDirectory,
@@ -16,6 +14,8 @@ import { openBackbone } from "../../src/backbone/backbone.ts";
 import { openChat } from "../../src/chat/chat.ts";
 import { resolveLocation } from "../../src/checkpoint/location.ts";
 import { promptHash } from "../../src/data/prompt-hash.ts";
+import { isModelDirectory, openModelDirectory } from "../../src/opening/open-model-directory.ts";
+import { openRewardModel } from "../../src/opening/open-reward-model.ts";
 import { createRandom } from "../../src/random.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "armorm-model-"));
@@ -102,7 +102,7 @@ beforeAll(async () => {
 });
 
 test("a model directory holds W, T, gate, names and scales, and opens as it was written", async () => {
-  const opened = await openModelDirectory(at("model"));
+  const opened = (await openModelDirectory(at("model"))) as ArmoDirectory;
   expect(opened.heads).toEqual(heads);
   expect(opened).toMatchObject({ backbone: model.backbone, chat: model.chat, trainingPrompts: 1 });
   expect(opened.trainedOn!(promptHash(prompt))).toBe(true);
@@ -185,7 +185,7 @@ describe("what does not fit is refused", () => {
     );
     expect(await isModelDirectory(folder)).toBe(false);
     expect(await isModelDirectory(resolveLocation("tiny"))).toBe(false);
-    await expect(openModelDirectory(resolveLocation("tiny"))).rejects.toThrow("got llama");
+    await expect(openModelDirectory(resolveLocation("tiny"))).rejects.toThrow("got LlamaForCausalLM");
   });
 });
 

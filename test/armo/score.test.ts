@@ -7,10 +7,12 @@ import {
   isHeadTensor,
   PUBLISHED_OBJECTIVES,
 } from "../../src/armo/heads.ts";
-import { compareScores, rankScores, runGate, scoreEmbedding, toScore } from "../../src/armo/score.ts";
+import { runGate, scoreEmbedding } from "../../src/armo/score.ts";
 import { openCheckpoint } from "../../src/checkpoint/checkpoint.ts";
 import type { Tensor } from "../../src/checkpoint/dtypes.ts";
 import { readTensor } from "../../src/checkpoint/safetensors.ts";
+import { compareScores, rankScores } from "../../src/scoring/ranking.ts";
+import { toScore } from "../../src/scoring/score-parts.ts";
 
 const golden = new URL("../golden/armorm/", import.meta.url).pathname;
 const about = { index: 0, tokens: 1, dtype: "f32", model: "golden" };

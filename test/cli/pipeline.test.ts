@@ -114,7 +114,9 @@ test("the same seed trains the same model, byte for byte", async () => {
   }
   const other = await runCli([...again, "--seed", "1"]);
   expect(other.code).toBe(2);
+  writeFileSync(at("again/verify.json"), "values of the model that is replaced");
   await ok(...again, "--seed", "1", "--overwrite");
+  expect(existsSync(at("again/verify.json"))).toBe(false);
   expect(
     readFileSync(at("again/model.safetensors")).equals(readFileSync(at("model/model.safetensors"))),
   ).toBe(false);

@@ -1,3 +1,6 @@
+// A reward model whose backbone runs on this machine: conversations → token ids → hidden states → scores.
+// H hidden size.
+
 import { type Backbone, type HiddenStatesRequest, openBackbone } from "../backbone/backbone.ts";
 import { type Chat, type ChatOptions, openChat } from "../chat/chat.ts";
 import { findGatingPosition } from "../chat/gating-position.ts";
@@ -6,48 +9,38 @@ import { encodeWithin } from "../chat/overlong.ts";
 import { resolveLocation } from "../checkpoint/location.ts";
 import { InputError } from "../errors.ts";
 import type { Comparison, RewardModel, Score, ScoreOptions } from "../reward-model.ts";
-import type { Objective } from "./heads.ts";
-import { openIsolatedModel } from "./isolated-model.ts";
-import { type ModelDirectory, openModelDirectory } from "./model-directory.ts";
-import { compareScores, runGate, scoreEmbedding, toScore } from "./score.ts";
+import type { ScorerDirectory } from "./model-directory.ts";
+import { compareScores } from "./ranking.ts";
+import { toScore } from "./score-parts.ts";
 
-export interface RewardModelOptions extends ChatOptions {
+export interface LocalModelOptions extends ChatOptions {
   /** Where the backbone lies now. Default: as the model says. */
   readonly backbone?: string;
   readonly dtype?: "auto" | "f32";
   readonly threads?: number;
   /** Token ids whose last occurrence begins at the gating token, for `scoreTokens`. Default: as the chat template ends a prompt. */
   readonly gatingTokenPattern?: readonly number[];
-  /** Keep the model in a child process: scoring then leaves this process's event loop free. Default false. */
-  readonly isolate?: boolean;
 }
 
-/** An ArmoRM, opened: a backbone and the heads on it. */
-export interface ArmoModel extends RewardModel {
-  readonly objectives: readonly Objective[];
-  /** Scores tokenized conversations. @throws {InputError} `no-gating-token` where the pattern does not occur. */
+/** A reward model with tokens and a backbone of its own, unlike one that a service runs. */
+export interface LocalRewardModel extends RewardModel {
+  /**
+   * Scores tokenized conversations.
+   *
+   * @throws {InputError} `no-gating-token` where a gate reads the prompt and the pattern does not occur.
+   */
   scoreTokens(ids: readonly (readonly number[])[], options?: ScoreOptions): Promise<Score[]>;
 }
 
 /**
- * Opens a reward model: a directory that `armorm train` has written, or an ArmoRM checkpoint with its backbone.
+ * Opens the backbone of a model whose directory has been read.
  *
- * @param location The model directory.
- * @throws {InputError} If the directory is no model, or its backbone is missing or another one than it was trained on.
- * @example
- * await using model = await openRewardModel("model");
- * const [score] = await model.score([[
- *   { role: "user", content: "Name a prime." },
- *   { role: "assistant", content: "Seven." },
- * ]]);
+ * @throws {InputError} `wrong-backbone` if it is missing or another one than the model was trained on.
  */
-export async function openRewardModel(
-  location: string,
-  options: RewardModelOptions = {},
-): Promise<ArmoModel> {
-  const { isolate = false, ...own } = options;
-  if (isolate) return openIsolatedModel(location, own);
-  const directory = await openModelDirectory(location);
+export async function openLocalModel(
+  directory: ScorerDirectory,
+  options: LocalModelOptions = {},
+): Promise<LocalRewardModel> {
   const where = resolveLocation(options.backbone ?? directory.backbone.location);
   const { dtype, threads } = options;
   const backbone = await openBackbone(where, {
@@ -60,7 +53,7 @@ export async function openRewardModel(
     await backbone.close();
     throw error;
   }
-  return armoModel(directory, backbone, options);
+  return localModel(directory, backbone, options);
 }
 
 /**
@@ -70,8 +63,8 @@ export async function openRewardModel(
  *   for others; those of `openChat`.
  */
 export async function openModelChat(
-  { location, backbone, chat: settings }: ModelDirectory,
-  options: ChatOptions & Pick<RewardModelOptions, "backbone"> = {},
+  { location, backbone, chat: settings }: ScorerDirectory,
+  options: ChatOptions & Pick<LocalModelOptions, "backbone"> = {},
 ): Promise<Chat> {
   const where = resolveLocation(options.backbone ?? backbone.location);
   const opened = await openChat(where, { ...storedOptions(settings), ...options });
@@ -86,25 +79,30 @@ export async function openModelChat(
   return opened;
 }
 
-function armoModel(directory: ModelDirectory, backbone: Backbone, options: RewardModelOptions): ArmoModel {
-  const { heads, location, trainedOn } = directory;
-  const { objectives, gate, marginScale } = heads;
-  const H = heads.hiddenSize;
+function localModel(
+  directory: ScorerDirectory,
+  backbone: Backbone,
+  options: LocalModelOptions,
+): LocalRewardModel {
+  const { scorer, location, trainedOn } = directory;
+  const { objectives, marginScale, gated, hiddenSize: H } = scorer;
   // A checkpoint may come without a tokenizer and still score token ids.
   let opening: Promise<Chat> | undefined;
   const chat = () => (opening ??= openModelChat(directory, options));
 
+  /** What the scorer reads: the gating token if it has a gate, and the last token. */
+  const request = (ids: readonly number[], gatingPosition: number | null): HiddenStatesRequest => ({
+    ids,
+    positions: gatingPosition === null ? [ids.length - 1] : [gatingPosition, ids.length - 1],
+  });
+
   const scoreRequests = async (
-    requests: readonly (HiddenStatesRequest & { gatingPosition: number })[],
+    requests: readonly HiddenStatesRequest[],
     scoreOptions: ScoreOptions,
   ): Promise<Score[]> => {
-    const states = await backbone.hiddenStates(
-      requests.map(({ ids, gatingPosition }) => ({ ids, positions: [gatingPosition, ids.length - 1] })),
-      scoreOptions,
-    );
+    const states = await backbone.hiddenStates(requests, scoreOptions);
     return states.map((rows, index) => {
-      const gatingOutput = runGate(gate, rows.subarray(0, H));
-      const parts = scoreEmbedding(heads, rows.subarray(H, 2 * H), gatingOutput);
+      const parts = scorer.forPrompt(rows.subarray(0, H))(rows.subarray(-H)); // the first of them, the last of them
       const tokens = requests[index]!.ids.length;
       return toScore(parts, objectives, { index, tokens, dtype: backbone.dtype, model: location });
     });
@@ -112,30 +110,33 @@ function armoModel(directory: ModelDirectory, backbone: Backbone, options: Rewar
 
   const score = async (conversations: readonly (readonly Message[])[], scoreOptions: ScoreOptions = {}) => {
     const opened = await chat();
-    const encoded = conversations.map((conversation, index) => {
+    const requests = conversations.map((conversation, index) => {
       const what = conversations.length === 1 ? "score" : `score: conversation ${index}`;
       const messages = validateConversation(conversation, what);
       const result = encodeWithin(opened, messages, backbone.maxTokens, "reject");
-      if ("encoded" in result) return result.encoded;
+      if ("encoded" in result) {
+        const { ids, gatingPosition } = result.encoded;
+        return request(ids, gated ? gatingPosition : null);
+      }
       throw new InputError(
         "too-long",
         `${what}: ${result.rejected}`,
         "shorten the conversation, or use a backbone with a longer context",
       );
     });
-    return scoreRequests(encoded, scoreOptions);
+    return scoreRequests(requests, scoreOptions);
   };
 
   return {
     objectives,
+    marginScale,
     trainedOn,
     score,
     async scoreTokens(ids, scoreOptions = {}) {
-      const pattern = options.gatingTokenPattern ?? promptEnding(await chat());
-      const requests = ids.map((sequence) => ({
-        ids: sequence,
-        gatingPosition: findGatingPosition(sequence, pattern),
-      }));
+      const pattern = gated ? (options.gatingTokenPattern ?? promptEnding(await chat())) : null;
+      const requests = ids.map((sequence) =>
+        request(sequence, pattern && findGatingPosition(sequence, pattern)),
+      );
       return scoreRequests(requests, scoreOptions);
     },
     async compare(prompt, responses, scoreOptions): Promise<Comparison> {
@@ -149,7 +150,7 @@ function armoModel(directory: ModelDirectory, backbone: Backbone, options: Rewar
   };
 }
 
-function storedOptions(settings: ModelDirectory["chat"]): ChatOptions {
+function storedOptions(settings: ScorerDirectory["chat"]): ChatOptions {
   if (!settings) return {};
   return {
     bos: settings.bos,
@@ -169,13 +170,13 @@ function promptEnding(chat: Chat): number[] {
 }
 
 function requireBackbone(
-  { location, heads, backbone }: ModelDirectory,
+  { location, scorer, backbone }: ScorerDirectory,
   opened: Backbone,
   where: string,
 ): void {
   const remedy = "give the directory of the model's own backbone with --backbone";
-  if (opened.hiddenSize !== heads.hiddenSize) {
-    const what = `${location}: expected a backbone ${heads.hiddenSize} wide, got ${opened.hiddenSize} at ${where}`;
+  if (opened.hiddenSize !== scorer.hiddenSize) {
+    const what = `${location}: expected a backbone ${scorer.hiddenSize} wide, got ${opened.hiddenSize} at ${where}`;
     throw new InputError("wrong-backbone", what, remedy);
   }
   if (backbone.fingerprint !== null && backbone.fingerprint !== opened.fingerprint) {

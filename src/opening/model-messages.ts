@@ -3,13 +3,12 @@
 
 import type { Message } from "../chat/messages.ts";
 import { InputError } from "../errors.ts";
-import type { Comparison, Score } from "../reward-model.ts";
-import type { RewardModelOptions } from "./armo-model.ts";
-import type { Objective } from "./heads.ts";
+import type { Comparison, RewardModel, Score } from "../reward-model.ts";
+import type { LocalModelOptions } from "../scoring/local-model.ts";
 
 /** A method of the model. Its list (conversations, token ids, responses) comes before, in `items`. */
 export type Task =
-  | { readonly method: "open"; readonly location: string; readonly options: RewardModelOptions }
+  | { readonly method: "open"; readonly location: string; readonly options: LocalModelOptions }
   | { readonly method: "score" | "scoreTokens" }
   | { readonly method: "compare"; readonly prompt: readonly Message[] };
 
@@ -31,8 +30,7 @@ export type Reply = { readonly call: number } & (
 );
 
 /** What `open` is done with. */
-export interface OpenedModel {
-  readonly objectives: readonly Objective[];
+export interface OpenedModel extends Pick<RewardModel, "objectives" | "marginScale"> {
   /** Whether the model directory holds the prompts of its training. */
   readonly knowsPrompts: boolean;
 }

@@ -2,7 +2,7 @@
 
 import type { Message } from "../chat/messages.ts";
 import type { Score, ScoreOptions } from "../reward-model.ts";
-import { type ArmoModel, openRewardModel } from "./armo-model.ts";
+import type { LocalRewardModel } from "../scoring/local-model.ts";
 import {
   type OpenedModel,
   type Ranked,
@@ -11,6 +11,7 @@ import {
   type Task,
   toPlainError,
 } from "./model-messages.ts";
+import { openRewardModel } from "./open-reward-model.ts";
 
 interface RunningCall {
   readonly items: unknown[];
@@ -22,7 +23,7 @@ interface RunningCall {
 const SCORES_PER_MESSAGE = 32;
 
 const calls = new Map<number, RunningCall>();
-let model: ArmoModel | undefined;
+let model: LocalRewardModel | undefined;
 
 process.on("message", (request: Request) => {
   const known = calls.get(request.call);
@@ -63,7 +64,8 @@ async function answer(id: number, task: Task, call: RunningCall): Promise<void> 
 async function run(id: number, task: Task, call: RunningCall): Promise<OpenedModel | Ranked | undefined> {
   if (task.method === "open") {
     model = await openRewardModel(task.location, task.options);
-    return { objectives: model.objectives, knowsPrompts: model.trainedOn !== null };
+    const { objectives, marginScale, trainedOn } = model;
+    return { objectives, marginScale, knowsPrompts: trainedOn !== null };
   }
   if (!model) throw new Error("isolated model: the model is not open");
   const options: ScoreOptions = {

@@ -6,7 +6,6 @@ import { setTimeout } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type ArmoModel, openRewardModel } from "../../src/armo/armo-model.ts";
 import { type Heads, headsToTensors } from "../../src/armo/heads.ts";
 import { promptKey } from "../../src/armo/training-rows.ts";
 import { openChat } from "../../src/chat/chat.ts";
@@ -15,7 +14,9 @@ import { resolveLocation } from "../../src/checkpoint/location.ts";
 import { writeSafetensors } from "../../src/checkpoint/safetensors-writer.ts";
 import { promptHash } from "../../src/data/prompt-hash.ts";
 import { InputError } from "../../src/errors.ts";
+import { openRewardModel } from "../../src/opening/open-reward-model.ts";
 import { createRandom } from "../../src/random.ts";
+import type { LocalRewardModel } from "../../src/scoring/local-model.ts";
 
 // The child runs the sources too, with the loader that this process hands on.
 process.execArgv.push("--import", "tsx");
@@ -31,8 +32,8 @@ const many = Array.from({ length: 260 }, (_, i): Message[] => [
   { role: "assistant", content: `${2 * i + 1}.` },
 ]);
 
-let here: ArmoModel;
-let isolated: ArmoModel;
+let here: LocalRewardModel;
+let isolated: LocalRewardModel;
 beforeAll(async () => {
   await writeModel();
   here = await openRewardModel(directory, { threads: 1 });
@@ -70,7 +71,7 @@ describe("an isolated model", () => {
   });
 
   test("reports the same progress", async () => {
-    const progressOf = async (model: ArmoModel) => {
+    const progressOf = async (model: LocalRewardModel) => {
       const seen: [number, number][] = [];
       await model.score(many, { onProgress: (done, total) => seen.push([done, total]) });
       return seen;
@@ -81,7 +82,7 @@ describe("an isolated model", () => {
   });
 
   test("fails with the same errors: class, message, code and remedy", async () => {
-    const failures: ((model: ArmoModel) => Promise<unknown>)[] = [
+    const failures: ((model: LocalRewardModel) => Promise<unknown>)[] = [
       (model) => model.score([prompt]),
       (model) => model.compare(prompt, ["Seven."]),
       (model) => model.scoreTokens([[1, 2, 3]]),

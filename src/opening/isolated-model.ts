@@ -5,9 +5,9 @@ import { type ChildProcess, fork } from "node:child_process";
 import { extname } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { readTrainingPrompts } from "../armo/model-directory.ts";
 import type { Score, ScoreOptions } from "../reward-model.ts";
-import type { ArmoModel, RewardModelOptions } from "./armo-model.ts";
-import { readTrainingPrompts } from "./model-directory.ts";
+import type { LocalModelOptions, LocalRewardModel } from "../scoring/local-model.ts";
 import {
   chunksOf,
   fromPlainError,
@@ -29,15 +29,16 @@ import {
  */
 export async function openIsolatedModel(
   location: string,
-  options: Omit<RewardModelOptions, "isolate">,
-): Promise<ArmoModel> {
+  options: LocalModelOptions,
+): Promise<LocalRewardModel> {
   const remote = startModelProcess();
   try {
     const { value } = await remote.call({ method: "open", location, options });
-    const { objectives, knowsPrompts } = value as OpenedModel;
+    const { objectives, marginScale, knowsPrompts } = value as OpenedModel;
     const trainedOn = knowsPrompts ? (await readTrainingPrompts(location)).trainedOn : null;
     return {
       objectives,
+      marginScale,
       trainedOn,
       async score(conversations, scoreOptions) {
         return (await remote.call({ method: "score" }, conversations, scoreOptions)).scores;

@@ -2,10 +2,10 @@ import type { EmbeddingSet } from "../embedding/embedding-set.ts";
 import type { Rejection } from "../embedding/manifest.ts";
 import { InputError } from "../errors.ts";
 import type { Score } from "../reward-model.ts";
-import type { ModelDirectory } from "./model-directory.ts";
-import { runGate, type ScoreParts, scoreEmbedding, toScore } from "./score.ts";
+import type { ScorerDirectory } from "./model-directory.ts";
+import { type ScoreParts, toScore } from "./score-parts.ts";
 
-/** One embedded preference pair, scored by the heads alone. */
+/** One embedded preference pair, scored without a backbone. */
 export interface ScoredEmbeddedPair {
   readonly id: string | number | null;
   readonly subset: string;
@@ -21,7 +21,7 @@ export interface ScoredEmbeddedPair {
  * @throws {InputError} If a set holds ratings, which have no prompt embedding for the gate, or was embedded with another backbone or another chat than the model's.
  */
 export async function* scorePairSets(
-  model: ModelDirectory,
+  model: ScorerDirectory,
   sets: readonly EmbeddingSet[],
   {
     limit = Number.POSITIVE_INFINITY,
@@ -32,12 +32,12 @@ export async function* scorePairSets(
     requirePairs(set);
     requireSameBackbone(model, set);
   }
-  const { heads } = model;
-  const H = heads.hiddenSize;
+  const { scorer } = model;
+  const H = scorer.hiddenSize;
   let read = 0;
   for (const set of sets) {
     const toPublic = (parts: ScoreParts, tokens: number) =>
-      toScore(parts, heads.objectives, {
+      toScore(parts, scorer.objectives, {
         index: read - 1,
         tokens,
         dtype: set.manifest.backbone.dtype,
@@ -50,10 +50,10 @@ export async function* scorePairSets(
           yield { promptHash, skipped: true };
           continue;
         }
-        const gatingOutput = runGate(heads.gate, promptEmbeddings.subarray(i * H, (i + 1) * H));
+        const scoreResponse = scorer.forPrompt(promptEmbeddings.subarray(i * H, (i + 1) * H));
         const response = (r: number) => embeddings.subarray((2 * i + r) * H, (2 * i + r + 1) * H);
         const [chosen, rejected] = [0, 1].map((r) =>
-          toPublic(scoreEmbedding(heads, response(r), gatingOutput), responseTokens[2 * i + r]!),
+          toPublic(scoreResponse(response(r)), responseTokens[2 * i + r]!),
         );
         yield { id, subset: subset ?? source, promptHash, chosen: chosen!, rejected: rejected! };
       }
@@ -71,10 +71,10 @@ function requirePairs({ directory, manifest }: EmbeddingSet): void {
   );
 }
 
-function requireSameBackbone({ location, heads, backbone, chat }: ModelDirectory, set: EmbeddingSet): void {
+function requireSameBackbone({ location, scorer, backbone, chat }: ScorerDirectory, set: EmbeddingSet): void {
   const remedy = "embed the data with the model's backbone and chat options";
-  if (set.hiddenSize !== heads.hiddenSize) {
-    const what = `${set.directory}: expected embeddings ${heads.hiddenSize} wide, got ${set.hiddenSize}`;
+  if (set.hiddenSize !== scorer.hiddenSize) {
+    const what = `${set.directory}: expected embeddings ${scorer.hiddenSize} wide, got ${set.hiddenSize}`;
     throw new InputError("wrong-backbone", what, remedy);
   }
   const { backbone: embeddedWith, chat: embeddedChat } = set.manifest;

@@ -1,0 +1,42 @@
+// A score as numbers in the order of the objectives, and as the object that users see. K objectives.
+
+import type { ByObjective, Objective, Score } from "../reward-model.ts";
+
+/** A score and its parts, `[K]` each, in the order of the objectives. */
+export interface ScoreParts {
+  readonly score: number;
+  readonly rewards: Float64Array;
+  readonly adjustedRewards: Float64Array;
+  readonly gatingOutput: Float64Array;
+  readonly coefficients: Float64Array;
+  readonly contributions: Float64Array;
+}
+
+/** Parts as the object that users see: numbers by objective name, ratings where an objective has a scale, and shares. */
+export function toScore(
+  parts: ScoreParts,
+  objectives: readonly Objective[],
+  about: Pick<Score, "index" | "tokens" | "dtype" | "model">,
+): Score {
+  const byName = (values: Float64Array): ByObjective =>
+    Object.fromEntries(objectives.map(({ name }, k) => [name, values[k]!]));
+  const total = parts.contributions.reduce((sum, contribution) => sum + Math.abs(contribution), 0);
+  return {
+    index: about.index,
+    score: parts.score,
+    rewards: byName(parts.rewards),
+    ratings: Object.fromEntries(
+      objectives.flatMap(({ name, scale }, k) =>
+        scale ? [[name, parts.rewards[k]! * scale.multiply + scale.add]] : [],
+      ),
+    ),
+    adjustedRewards: byName(parts.adjustedRewards),
+    gatingOutput: byName(parts.gatingOutput),
+    coefficients: byName(parts.coefficients),
+    contributions: byName(parts.contributions),
+    shares: byName(parts.contributions.map((c) => (total === 0 ? 0 : Math.abs(c) / total))),
+    tokens: about.tokens,
+    dtype: about.dtype,
+    model: about.model,
+  };
+}
