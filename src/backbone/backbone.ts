@@ -133,7 +133,7 @@ export async function openBackbone(location: string, options: BackboneOptions = 
       ? undefined
       : await openQuantized(linearMatrices(decoder), chosen, { source, signal, onNote, onProgress });
   const session = await openSession(
-    buildDecoderGraph(decoder, quantized),
+    buildDecoderGraph(decoder, quantized === undefined ? {} : { quantized }),
     threads === undefined ? {} : { threads },
   );
   return localBackbone(decoder, session, checkpoint.fingerprint, chosen);

@@ -4,7 +4,18 @@
 
 import type { SafetensorsDtype, TensorRange } from "../checkpoint/safetensors.ts";
 import { type DType, Graph, type Value } from "../engine/graph.ts";
-import { add, cast, gather, gemm, mul, padEnd, reshape, scalar, slice } from "../engine/operators.ts";
+import {
+  add,
+  cast,
+  computedAfter,
+  gather,
+  gemm,
+  mul,
+  padEnd,
+  reshape,
+  scalar,
+  slice,
+} from "../engine/operators.ts";
 import type { Decoder, DecoderLayer, Linear } from "./decoder.ts";
 import { activate, addRmsNorm, blockGemm, causalAttention, rmsNorm, rotate } from "./operators.ts";
 import type { QuantizedMatrix } from "./quantization/cache.ts";
@@ -21,6 +32,11 @@ const STORED: Partial<Record<SafetensorsDtype, DType>> = {
 // a multiple of 256 (measured: 160, 192 and 384). Zero columns change nothing else, since the scale is given.
 const paddedHeadSize = (size: number): number =>
   size <= 128 ? 8 * Math.ceil(size / 8) : 256 * Math.ceil(size / 256);
+
+export interface DecoderGraphOptions {
+  readonly quantized?: ReadonlyMap<string, QuantizedMatrix>;
+  readonly lateCasts?: boolean;
+}
 
 type LinearLayer = (x: Value, layer: Linear) => Value;
 
@@ -42,18 +58,22 @@ interface Frame {
  * After the last attention only the requested rows go on. The embedding is gathered in its stored dtype; other f16 and
  * bf16 weights become f32 when the session loads, but for matrices that are there in blocks.
  *
- * @param quantized Matrices in blocks, by the names of those that they stand for.
+ * @param options.quantized Matrices in blocks, by the names of those that they stand for.
+ * @param options.lateCasts Widen matrices whenever they are used, one at a time, and not for good: no memory beyond the mapped
+ * files. The session must not fold constants.
  */
 export function buildDecoderGraph(
   decoder: Decoder,
-  quantized: ReadonlyMap<string, QuantizedMatrix> = new Map(),
+  { quantized = new Map(), lateCasts = false }: DecoderGraphOptions = {},
 ): Graph {
   const graph = new Graph();
   const linear: LinearLayer = (x, { weight: matrix, bias }) => {
     const blocks = quantized.get(matrix.name);
     const added = bias === null ? null : weight(graph, bias);
     if (blocks === undefined) {
-      return gemm(x, weight(graph, matrix), { transB: true, ...(added === null ? {} : { bias: added }) });
+      const narrow = stored(graph, matrix);
+      const wide = cast(lateCasts && narrow.dtype !== "f32" ? computedAfter(narrow, x) : narrow, "f32");
+      return gemm(x, wide, { transB: true, ...(added === null ? {} : { bias: added }) });
     }
     const { weights, scales } = blocks;
     const parts = { weights: stored(graph, weights), scales: stored(graph, scales), bias: added };

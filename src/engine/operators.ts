@@ -118,6 +118,28 @@ export function reshape(x: Value, shape: readonly Dim[]): Value {
   return one(x, "Reshape", [x, x.graph.constant(dims, [dims.length], "i64")], x.dtype, shape);
 }
 
+/**
+ * `x` itself, but computed only once `after` is there. It costs no copy.
+ *
+ * What depends on constants alone would otherwise all be computed before a run's first real operator.
+ *
+ * @param x A tensor whose shape is numbers.
+ */
+export function computedAfter(x: Value, after: Value): Value {
+  const rank = after.shape.length;
+  const shape = x.graph.constant(x.shape.map(Number), [x.shape.length], "i64");
+  const both = one(
+    x,
+    "Concat",
+    [one(after, "Shape", [after], "i64", [rank]), shape],
+    "i64",
+    [rank + x.shape.length],
+    { axis: 0 },
+  );
+  const own = slice(both, 0, rank, rank + x.shape.length);
+  return one(x, "Reshape", [x, own], x.dtype, x.shape);
+}
+
 /** Axes in another order; default: reversed. */
 export function transpose(x: Value, order = x.shape.map((_, axis) => x.shape.length - 1 - axis)): Value {
   if ([...order].sort((a, b) => a - b).some((axis, i) => axis !== i) || order.length !== x.shape.length) {
