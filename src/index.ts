@@ -27,6 +27,14 @@ export { type Message, validateConversation, validateMessages } from "./chat/mes
 export { encodeWithin, type OverlongPolicy } from "./chat/overlong.ts";
 export { type Checkpoint, openCheckpoint } from "./checkpoint/checkpoint.ts";
 export { type SafetensorsDtype, type Tensor, toFloat32, toFloat64 } from "./checkpoint/dtypes.ts";
+export {
+  type PulledFile,
+  type PulledRepository,
+  type PullOptions,
+  type PullPlan,
+  type PullProgress,
+  pull,
+} from "./checkpoint/hub/pull.ts";
 export { readSafetensors } from "./checkpoint/safetensors.ts";
 export { writeSafetensors } from "./checkpoint/safetensors-writer.ts";
 export { type DataLocation, parseDataLocation } from "./data/location.ts";

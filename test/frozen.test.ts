@@ -16,6 +16,7 @@ test("runtime dependencies", () => {
       "onnxruntime-node": "1.30.0",
       "pbf": "5.1.2",
       "picocolors": "1.1.1",
+      "undici": "7.30.2",
     }
   `);
 });
@@ -42,6 +43,7 @@ test("exports of the library", async () => {
       "openRewardModel",
       "parseDataLocation",
       "promptHash",
+      "pull",
       "rankScores",
       "readPairs",
       "readRatings",
@@ -77,6 +79,7 @@ test("options of the command line", () => {
     [
       "armorm: --version",
       "demo: --out --seed",
+      "pull: --json",
       "embed: --backbone --data --out --kind --objectives --part-rows --max-tokens --overlong --limit --strict --json --chat-template --gating-pattern --bos --compat --threads",
       "train: --ratings --pairs --out --reference --evaluation --drop-overlaps --objectives --debias --validation-fraction --test-fraction --seed --preset --steps --batch-size --hidden-dim --learning-rate --weight-decay --dropout --patience --overwrite --json",
       "score: --embeddings --explain-tokens --limit --out --strict --json --model --backbone --chat-template --gating-pattern --bos --compat --threads",

@@ -27,5 +27,5 @@ export function runCli(args: readonly string[], { input = "", cwd }: { input?: s
   const result = new Promise<CliResult>((resolve) => {
     child.on("close", (code) => resolve({ code, stdout, stderr }));
   });
-  return Object.assign(result, { kill: () => child.kill("SIGKILL") });
+  return Object.assign(result, { kill: (signal: NodeJS.Signals = "SIGKILL") => child.kill(signal) });
 }

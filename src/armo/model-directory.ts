@@ -2,10 +2,10 @@
 
 import { existsSync } from "node:fs";
 import { readdir, rename, rm, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { Tensor } from "../checkpoint/dtypes.ts";
 import { checkpointLicence } from "../checkpoint/licence.ts";
-import { EMBEDDED_BACKBONE, resolveLocation } from "../checkpoint/location.ts";
+import { type LocatedCheckpoint, localDirectory, storedLocation } from "../checkpoint/location.ts";
 import { readSafetensors } from "../checkpoint/safetensors.ts";
 import { writeSafetensors } from "../checkpoint/safetensors-writer.ts";
 import type { ChatSettings } from "../embedding/manifest.ts";
@@ -59,12 +59,12 @@ export const isArmoConfig = (config: ModelConfig): boolean =>
 /**
  * Reads an ArmoRM's directory: heads, names, and where the backbone lies.
  *
- * @param config Its `config.json`, for which `isArmoConfig` holds.
+ * @param at Where it lies, and its name. @param config Its `config.json`, for which `isArmoConfig` holds.
  * @throws {InputError} `bad-model`; `bad-heads` if configuration and tensors do not fit together.
  */
-export async function openArmoDirectory(directory: string, config: ModelConfig): Promise<ArmoDirectory> {
-  if (config.model_type !== MODEL_TYPE) return openPublished(directory, config);
-  return openOwn(directory, config);
+export async function openArmoDirectory(at: LocatedCheckpoint, config: ModelConfig): Promise<ArmoDirectory> {
+  if (config.model_type !== MODEL_TYPE) return openPublished(at, config);
+  return openOwn(at, config);
 }
 
 /** Refuses a directory that holds something other than an armorm model to be replaced. */
@@ -88,7 +88,7 @@ export async function requireWritable(directory: string, overwrite: boolean): Pr
 /** Writes a model directory. The configuration comes last: a directory without one is no model. */
 export async function writeModelDirectory(directory: string, model: TrainedModel): Promise<void> {
   const { heads, backbone, chat, report, trainingKeys } = model;
-  const location = backbone.location === EMBEDDED_BACKBONE ? EMBEDDED_BACKBONE : resolve(backbone.location);
+  const location = await storedLocation(backbone.location);
   const names = heads.objectives.map(({ name }) => name);
   const config = {
     architectures: ["ArmoRewardModel"],
@@ -109,7 +109,8 @@ export async function writeModelDirectory(directory: string, model: TrainedModel
   const keys: Tensor = { dtype: "U64", shape: [trainingKeys.length], data: trainingKeys };
   await writeSafetensors(join(directory, PROMPTS), new Map([["prompt_keys", keys]]));
   await writeText(directory, REPORT, JSON.stringify(report, null, 1));
-  const licence = await checkpointLicence(resolveLocation(location));
+  const backboneDirectory = await localDirectory(location);
+  const licence = backboneDirectory === null ? null : await checkpointLicence(backboneDirectory);
   await writeText(directory, CARD, modelCard({ ...model, backbone: { ...backbone, location } }, licence));
   await writeText(directory, CONFIG, JSON.stringify(config, null, 2));
 }
@@ -120,7 +121,7 @@ async function writeText(directory: string, name: string, text: string): Promise
   await rename(temporary, join(directory, name));
 }
 
-async function openOwn(directory: string, config: ModelConfig): Promise<ArmoDirectory> {
+async function openOwn({ directory, name }: LocatedCheckpoint, config: ModelConfig): Promise<ArmoDirectory> {
   const { objectives, backbone, chat } = config as unknown as {
     objectives?: readonly Objective[];
     backbone?: BackboneReference;
@@ -141,7 +142,7 @@ async function openOwn(directory: string, config: ModelConfig): Promise<ArmoDire
   const { count, trainedOn } = await readTrainingPrompts(directory);
   return {
     kind: "armorm",
-    location: directory,
+    location: name,
     heads,
     scorer: armoScorer(heads),
     backbone,
@@ -151,7 +152,7 @@ async function openOwn(directory: string, config: ModelConfig): Promise<ArmoDire
   };
 }
 
-/** The prompts that training saw, of a model that armorm has written. */
+/** The prompts that training saw, of a model that armorm has written to a directory. */
 export async function readTrainingPrompts(
   directory: string,
 ): Promise<{ readonly count: number; readonly trainedOn: (promptHash: string) => boolean }> {

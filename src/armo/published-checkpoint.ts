@@ -4,6 +4,7 @@
 import { numberField, sizeField } from "../backbone/architectures/config-fields.ts";
 import { openCheckpoint } from "../checkpoint/checkpoint.ts";
 import type { Tensor } from "../checkpoint/dtypes.ts";
+import type { LocatedCheckpoint } from "../checkpoint/location.ts";
 import { readTensor } from "../checkpoint/safetensors.ts";
 import type { Objective } from "../reward-model.ts";
 import { classesOf, type ModelConfig } from "../scoring/model-directory.ts";
@@ -30,7 +31,10 @@ export const isPublishedLayout = (config: ModelConfig): boolean =>
  *
  * @throws {InputError} `bad-heads`, `malformed-config`; what `openCheckpoint` refuses.
  */
-export async function openPublished(directory: string, config: ModelConfig): Promise<ArmoDirectory> {
+export async function openPublished(
+  { directory, name }: LocatedCheckpoint,
+  config: ModelConfig,
+): Promise<ArmoDirectory> {
   const sizes = {
     objectives: sizeField(config, "num_objectives", DEFAULTS.objectives),
     hiddenSize: sizeField(config, "hidden_size"),
@@ -50,10 +54,10 @@ export async function openPublished(directory: string, config: ModelConfig): Pro
   const heads = headsFromTensors(tensors, about, directory);
   return {
     kind: "armorm",
-    location: directory,
+    location: name,
     heads,
     scorer: armoScorer(heads),
-    backbone: { location: directory, fingerprint: checkpoint.fingerprint },
+    backbone: { location: name, fingerprint: checkpoint.fingerprint },
     chat: null,
     trainingPrompts: null,
     trainedOn: null,

@@ -106,8 +106,8 @@ export const AUTO_INT8_PARAMETERS = 1e9;
 const RUN_BUDGET: RunBudget = { tokens: 2048, slots: 16_384 };
 
 /**
- * Opens the backbone of a checkpoint directory on the CPU, weights read from the checkpoint's own files, or from quantized
- * copies in the cache.
+ * Opens the backbone of a checkpoint (a directory, `tiny`, or `org/name[@revision]` on the hub) on the CPU, weights read from the
+ * checkpoint's own files, or from quantized copies in the cache.
  *
  * @throws {InputError} `unsupported-model`, by the name of what is not supported; what `openCheckpoint` refuses.
  *

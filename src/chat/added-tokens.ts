@@ -19,6 +19,8 @@ export interface Stretch {
   readonly token: AddedToken | null;
 }
 
+// Unicode's white space, as Hugging Face has it: with U+0085 and without U+FEFF, unlike JavaScript's.
+const SPACE = /\p{White_Space}/u;
 const WORD = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]/u;
 
 /**
@@ -40,8 +42,8 @@ export function addedTokenSplitter(
       let from = match.index;
       let to = from + match[0].length;
       if (token.singleWord && touchesWord(text, from, to)) continue;
-      if (token.lstrip) from = end + text.slice(end, from).trimEnd().length;
-      if (token.rstrip) to = text.length - text.slice(to).trimStart().length;
+      if (token.lstrip) while (from > end && SPACE.test(text[from - 1]!)) from -= 1;
+      if (token.rstrip) while (to < text.length && SPACE.test(text[to]!)) to += 1;
       if (from > end) stretches.push({ start: end, end: from, token: null });
       stretches.push({ start: from, end: to, token });
       end = to;

@@ -24,17 +24,18 @@ const SPECIAL_TOKENS = [
 ];
 
 /**
- * Reads `tokenizer.json`, and where they exist `tokenizer_config.json`, `special_tokens_map.json` and
- * `chat_template.jinja`, which goes before the template in `tokenizer_config.json`.
+ * Reads `tokenizer.json`, and where they exist `tokenizer_config.json`, `special_tokens_map.json` and the chat template:
+ * `chat_template.jinja`, or `additional_chat_templates/default.jinja`, or else the one in `tokenizer_config.json`.
  *
  * @throws {InputError} `missing-tokenizer`, `malformed-json`, `bad-chat-template`
  */
 export async function readChatFiles(directory: string): Promise<ChatFiles> {
-  const [tokenizerBytes, config, specialTokensMap, template] = await Promise.all([
+  const [tokenizerBytes, config, specialTokensMap, template, named] = await Promise.all([
     readIfThere(join(directory, "tokenizer.json")),
     readObject(join(directory, "tokenizer_config.json")),
     readObject(join(directory, "special_tokens_map.json")),
     readIfThere(join(directory, "chat_template.jinja")),
+    readIfThere(join(directory, "additional_chat_templates", "default.jinja")),
   ]);
   if (tokenizerBytes === null) {
     throw new InputError(
@@ -53,21 +54,28 @@ export async function readChatFiles(directory: string): Promise<ChatFiles> {
     tokenizer: parseJson(tokenizerBytes, join(directory, "tokenizer.json")),
     config,
     specialTokens,
-    chatTemplate: template?.toString("utf8") ?? templateOf(config.chat_template, directory),
+    chatTemplate: (template ?? named)?.toString("utf8") ?? templateOf(config.chat_template, directory),
   };
 }
 
-/** A template is text, or a list of named templates of which `default` is the one for conversations. */
+/** A template is text, or there are several by name, of which `default` is the one for conversations. */
 function templateOf(value: unknown, directory: string): string | null {
   if (value === undefined || value === null) return null;
   if (typeof value === "string") return value;
-  const named = Array.isArray(value) ? value.find((entry) => entry?.name === "default") : undefined;
-  if (typeof named?.template === "string") return named.template;
+  const named = Array.isArray(value)
+    ? value.find((entry) => entry?.name === "default")?.template
+    : (value as { default?: unknown }).default;
+  if (typeof named === "string") return named;
   throw new InputError(
     "bad-chat-template",
-    `${directory}: chat_template must be text or a list with a template named "default"`,
+    `${directory}: expected chat_template to be text or to hold a template named "default", got ${namesOf(value)}`,
     "pass the template to use with --chat-template FILE",
   );
+}
+
+function namesOf(value: unknown): string {
+  const names = Array.isArray(value) ? value.map((entry) => entry?.name) : Object.keys(value as object);
+  return names.length === 0 ? "none" : names.map((name) => JSON.stringify(name)).join(", ");
 }
 
 /** Special tokens are written as text or as `{ "content": text, … }`. */

@@ -3,11 +3,13 @@ import { InputError } from "../errors.ts";
 import { type ChatFiles, readChatFiles } from "./chat-files.ts";
 import { parseChatTemplate } from "./chat-template.ts";
 import { ConversationEncoder, type EncodedConversation } from "./conversation-encoder.ts";
+import { trainedBos } from "./known-checkpoints.ts";
 import type { Message } from "./messages.ts";
-import { bosTokenOf, controlTokens, defaultBos } from "./special-tokens.ts";
+import { type BosRule, bosTokenOf, controlTokens, decideBos } from "./special-tokens.ts";
 import { buildTokenizer, type Tokenizer } from "./tokenizer.ts";
 
-export type { EncodedConversation } from "./conversation-encoder.ts";
+export type { BosOutcome, EncodedConversation } from "./conversation-encoder.ts";
+export type { BosRule } from "./special-tokens.ts";
 
 export interface ChatOptions {
   /** Text of a Jinja chat template. Default: the checkpoint's own. */
@@ -17,6 +19,8 @@ export interface ChatOptions {
    * their last occurrence. Default: the first token after the last prompt message's content.
    */
   readonly gatingPattern?: readonly number[];
+  /** The checkpoint's name on the hub, for what is known of its training. */
+  readonly checkpoint?: string;
   /** Whether conversations begin with the BOS token. Default: see {@link openChat}. */
   readonly bos?: "on" | "off";
   /**
@@ -31,6 +35,13 @@ export interface Chat {
   /** sha256 of everything that decides ids and gating positions. */
   readonly fingerprint: string;
   readonly bos: "on" | "off";
+  /** What decided `bos`. */
+  readonly bosRule: BosRule;
+  /**
+   * The highest id in the vocabulary, added tokens included. A backbone must have more rows of embeddings than that;
+   * conversations need not use the highest ids, so a checkpoint whose embedding is smaller is at fault, not a message.
+   */
+  readonly maxId: number;
   /**
    * Encodes a prompt and the assistant's response to it.
    *
@@ -49,13 +60,14 @@ export interface Chat {
  *
  * Rendering and tokenizing are two steps, `apply_chat_template` and then the tokenizer without its own special tokens.
  * Ids equal Hugging Face's for every conversation that holds no control token; with `specialTokens: "compat"` for all.
- * Control tokens are the added tokens that `tokenizer.json` calls special, those written `<|…|>` (checkpoints flag them
- * carelessly), and those that the template writes around a prompt. Other added tokens (Gemma's line breaks and HTML tags)
- * are vocabulary and match anywhere.
+ * Control tokens are the added tokens that `tokenizer.json` calls special, those that the configuration names (and `</s>`
+ * where BOS is `<s>`), those written `<|…|>` (checkpoints flag them carelessly), and those that the template writes around
+ * a prompt. Other added tokens (Gemma's line breaks and HTML tags) are vocabulary and match anywhere.
  *
- * BOS is there once or not at all, never twice. By default it is there if the template writes it, or if
+ * BOS begins a conversation once or not at all, never twice. By default it is there if the template writes it, or if
  * `tokenizer_config.json` has `add_bos_token: true`, or if that does not say and the post-processor of `tokenizer.json`
- * adds one. `bos: "on"` adds it where the template does not, `"off"` removes it where the template does.
+ * adds one; a few checkpoints are known, by `checkpoint`, to have been trained otherwise. `bos: "on"` adds it where the template does not, `"off"` removes it where the template does. `bosRule` says
+ * which of these decided, and every encoding what became of BOS.
  *
  * @throws {InputError} `missing-tokenizer`, `bad-tokenizer`, `missing-chat-template`, `bad-chat-template`, `missing-bos`
  *
@@ -89,9 +101,10 @@ export function chatFromFiles(
     throw new RangeError("openChat: gatingPattern must hold at least one id, got []");
   }
   const template = parseChatTemplate(source, files.specialTokens);
-  const control = controlTokens(tokenizer, template);
+  const control = controlTokens(files, tokenizer, template);
   const bosToken = bosTokenOf(files, tokenizer);
-  const bos = options.bos ?? defaultBos(files, tokenizer, template, bosToken);
+  const trained = trainedBos(options.checkpoint);
+  const { bos, rule: bosRule } = decideBos(options.bos, trained, files, tokenizer, template, bosToken);
   if (bos === "on" && bosToken === null) {
     throw new InputError(
       "missing-bos",
@@ -117,6 +130,8 @@ export function chatFromFiles(
       gatingPattern,
     }),
     bos,
+    bosRule,
+    maxId: tokenizer.maxId,
     encode: (messages) => encoder.encode(messages, gatingPattern),
     encodePrompt: (messages) => encoder.encodePrompt(messages),
     tokensOf: (ids) => ids.map((id) => tokenizer.tokenOf(id)),

@@ -4,7 +4,11 @@ import type { ChatTemplate } from "./chat-template.ts";
 import { cannotStayText, type Disguise, disguiseFor } from "./disguise.ts";
 import { commonPrefix, contentEnd, findGatingPosition, tokenAt } from "./gating-position.ts";
 import { type Message, validateConversation, validateMessages } from "./messages.ts";
+import { leadingTokens } from "./special-tokens.ts";
 import type { EncodedStretch, Tokenizer } from "./tokenizer.ts";
+
+/** What became of BOS: the template wrote it, it was added, it was taken out, or there was none to begin with. */
+export type BosOutcome = "written" | "added" | "removed" | "absent";
 
 /** A conversation as a backbone reads it. */
 export interface EncodedConversation {
@@ -16,6 +20,7 @@ export interface EncodedConversation {
    * response token that merges with the header (a line break, say) is counted as response.
    */
   readonly promptLength: number;
+  readonly bos: BosOutcome;
   /** What the chat template rendered. */
   readonly text: string;
 }
@@ -65,7 +70,8 @@ export class ConversationEncoder {
     const { disguised, disguise } = this.disguised(messages);
     const prompt = this.promptOf(messages.slice(0, -1), disguised.slice(0, -1), disguise);
     const text = this.render(messages, disguised, disguise, false);
-    const ids = idsOf(this.tokenizer.encode(text, disguise));
+    const stretches = this.tokenizer.encode(text, disguise);
+    const ids = idsOf(stretches);
     const promptLength = commonPrefix(prompt.ids, ids);
 
     let gatingPosition: number;
@@ -78,12 +84,15 @@ export class ConversationEncoder {
     if (gatingPosition >= promptLength && (gatingPattern === null || !this.compat)) {
       throw noGatingToken("the template renders the prompt differently once the response is there");
     }
-    const shift = this.fixBos(ids);
-    if (gatingPosition + shift < 0) throw noGatingToken("it is the BOS token, which is left out");
+    const { removed, added, outcome } = this.fixBos(ids, stretches, text);
+    if (removed.includes(gatingPosition)) throw noGatingToken("it is the BOS token, which is left out");
+    const moved = (position: number): number =>
+      position - removed.filter((at) => at < position).length + added;
     return {
       ids,
-      gatingPosition: gatingPosition + shift,
-      promptLength: Math.max(0, promptLength + shift),
+      gatingPosition: moved(gatingPosition),
+      promptLength: moved(promptLength),
+      bos: outcome,
       text: disguise.remove(text),
     };
   }
@@ -91,8 +100,10 @@ export class ConversationEncoder {
   encodePrompt(messages: readonly Message[]): number[] {
     validateMessages(messages, "encodePrompt");
     const { disguised, disguise } = this.disguised(messages);
-    const ids = idsOf(this.tokenizer.encode(this.render(messages, disguised, disguise, true), disguise));
-    this.fixBos(ids);
+    const text = this.render(messages, disguised, disguise, true);
+    const stretches = this.tokenizer.encode(text, disguise);
+    const ids = idsOf(stretches);
+    this.fixBos(ids, stretches, text);
     return ids;
   }
 
@@ -158,18 +169,19 @@ export class ConversationEncoder {
     return text;
   }
 
-  /** Adds or removes BOS at the front; returns by how much positions move. */
-  private fixBos(ids: number[]): -1 | 0 | 1 {
-    const there = ids[0] === this.bosId;
-    if (this.bos === "on" && !there) {
-      ids.unshift(this.bosId!);
-      return 1;
-    }
-    if (this.bos === "off" && there) {
-      ids.shift();
-      return -1;
-    }
-    return 0;
+  /** Makes `ids` begin with BOS once, or without it; gives the positions taken out and the number put in front. */
+  private fixBos(
+    ids: number[],
+    stretches: readonly EncodedStretch[],
+    text: string,
+  ): { removed: readonly number[]; added: 0 | 1; outcome: BosOutcome } {
+    const there = leadingTokens(stretches, text, this.bosId);
+    const removed = this.bos === "on" ? there.slice(1) : there;
+    for (const position of removed.toReversed()) ids.splice(position, 1);
+    const added = this.bos === "on" && there.length === 0 ? 1 : 0;
+    if (added) ids.unshift(this.bosId!);
+    if (this.bos === "on") return { removed, added, outcome: added ? "added" : "written" };
+    return { removed, added, outcome: removed.length > 0 ? "removed" : "absent" };
   }
 }
 
@@ -181,7 +193,9 @@ function sameMessages(a: readonly Message[], b: readonly Message[]): boolean {
 }
 
 function idsOf(stretches: readonly EncodedStretch[]): number[] {
-  return stretches.flatMap(({ ids }) => ids);
+  const all: number[] = [];
+  for (const { ids } of stretches) for (const id of ids) all.push(id);
+  return all;
 }
 
 function noGatingToken(problem: string): InputError {

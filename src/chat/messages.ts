@@ -79,6 +79,15 @@ function validateMessage(value: unknown, what: string): Message {
       "give the text of the message; images and structured parts cannot be scored",
     );
   }
+  const surrogate = /\p{Surrogate}/u.exec(content);
+  if (surrogate !== null) {
+    const code = surrogate[0].charCodeAt(0).toString(16).toUpperCase();
+    throw new InputError(
+      "bad-messages",
+      `${what}: content must be valid Unicode, got half a character (U+${code}) at position ${surrogate.index}`,
+      "the text was cut inside a character; mend or leave out the row",
+    );
+  }
   // Leaving calls out would silently score another conversation than the one given.
   if (
     toolCalls !== undefined &&

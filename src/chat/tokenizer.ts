@@ -1,7 +1,9 @@
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { InputError } from "../errors.ts";
 import { type AddedToken, addedTokenSplitter, type Stretch } from "./added-tokens.ts";
+import { bpeMerger, type Merger } from "./bpe.ts";
 import { cannotStayText, type Disguise } from "./disguise.ts";
+import { adjustPreTokenizer } from "./pre-tokenizer.ts";
 
 /** What a stretch of text became. */
 export interface EncodedStretch extends Stretch {
@@ -16,6 +18,8 @@ export interface EncodedStretch extends Stretch {
  */
 export interface Tokenizer {
   readonly addedTokens: readonly AddedToken[];
+  /** The highest id in the vocabulary, added tokens included: no encoding holds a higher one. */
+  readonly maxId: number;
   /**
    * Encodes a text stretch by stretch; the ids in order are the encoding.
    *
@@ -128,6 +132,7 @@ export function buildTokenizer(json: unknown, config: Record<string, unknown>): 
 
   return {
     addedTokens,
+    maxId: highest(idOf.values(), contentOf.keys()),
     encodePlain,
     encode(text, disguise) {
       return split(text).map((stretch) => {
@@ -154,6 +159,7 @@ interface Library {
     readonly tokens_to_ids: ReadonlyMap<string, number>;
     readonly unk_token_id?: number;
     readonly fuse_unk: boolean;
+    bpe?: Merger;
   };
   id_to_token(id: number): string | undefined;
 }
@@ -168,22 +174,42 @@ function open(
   const { added_tokens: listed = [] } = json as { added_tokens?: unknown };
   if (!Array.isArray(listed)) throw badTokenizer("added_tokens must be an array");
   const addedTokens = listed.map(readAddedToken);
+  const preTokenizer = adjustPreTokenizer((json as { pre_tokenizer?: unknown }).pre_tokenizer ?? null);
+  const { model, merges } = withoutMerges((json as { model: unknown }).model);
+  let library: Library;
   try {
-    const library: Library = new HuggingFaceTokenizer(
+    library = new HuggingFaceTokenizer(
       {
         normalizer: null,
-        pre_tokenizer: null,
         decoder: null,
         ...json,
+        model,
+        pre_tokenizer: preTokenizer,
         added_tokens: [],
         post_processor: null,
       },
       config,
     );
-    return { addedTokens, library };
   } catch (error) {
     throw badTokenizer(error instanceof Error ? error.message : String(error));
   }
+  if (merges !== null) {
+    const merger = bpeMerger(library.model.tokens_to_ids, merges);
+    if ("missing" in merger)
+      throw badTokenizer(`the vocabulary lacks a part of the merge "${merger.missing}"`);
+    library.model.bpe = merger;
+  }
+  return { addedTokens, library };
+}
+
+type Merges = readonly (string | readonly [string, string])[];
+
+/** Takes the merges out of a plain BPE model: they are followed here. */
+function withoutMerges(value: unknown): { model: unknown; merges: Merges | null } {
+  const model = (value ?? {}) as Record<string, unknown>;
+  const { type, merges, end_of_word_suffix: suffix, continuing_subword_prefix: prefix } = model;
+  if (type !== "BPE" || !Array.isArray(merges) || suffix || prefix) return { model: value, merges: null };
+  return { model: { ...model, merges: [] }, merges };
 }
 
 function readAddedToken(value: unknown): AddedToken {
@@ -201,6 +227,12 @@ function readAddedToken(value: unknown): AddedToken {
     normalized: typeof token.normalized === "boolean" ? token.normalized : !special,
     special,
   };
+}
+
+function highest(...all: Iterable<number>[]): number {
+  let max = -1;
+  for (const ids of all) for (const id of ids) if (id > max) max = id;
+  return max;
 }
 
 function badTokenizer(problem: string): InputError {

@@ -5,7 +5,7 @@ import { realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "../errors.ts";
 import { fingerprintBackbone } from "./fingerprint.ts";
-import { resolveLocation } from "./location.ts";
+import { locateCheckpoint } from "./location.ts";
 import type { TensorRange } from "./safetensors-header.ts";
 import { findTensors, readJsonObject } from "./shards.ts";
 
@@ -21,14 +21,14 @@ export interface Checkpoint {
 }
 
 /**
- * Opens a checkpoint directory with `config.json` and safetensors weights. Reads headers and samples only.
+ * Opens a checkpoint with `config.json` and safetensors weights. Reads headers and samples only.
  *
- * @param location The directory, or `tiny`: the backbone that comes with the package.
+ * @param location The directory, `tiny`: the backbone that comes with the package, or `org/name[@revision]` on the hub.
  * @throws {InputError} `missing-checkpoint` when there is no such directory, `missing-config` when it has no
- * `config.json`, and whatever `findTensors` refuses.
+ * `config.json`, and whatever `findTensors` and `pull` refuse.
  */
 export async function openCheckpoint(location: string): Promise<Checkpoint> {
-  const directory = resolveLocation(location);
+  const { directory } = await locateCheckpoint(location);
   const isDirectory = await stat(directory).then(
     (stats) => stats.isDirectory(),
     () => false,

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { InputError } from "../errors.ts";
 import { readSafetensorsHeader, type SafetensorsHeader, type TensorRange } from "./safetensors-header.ts";
 
-const SINGLE = "model.safetensors";
-const INDEX = "model.safetensors.index.json";
+export const SINGLE = "model.safetensors";
+export const INDEX = "model.safetensors.index.json";
 
 /**
  * Finds every tensor of a checkpoint directory, by name, without reading any.
@@ -29,19 +29,9 @@ export async function findTensors(directory: string): Promise<Map<string, Tensor
 }
 
 async function findShardedTensors(directory: string, index: string): Promise<Map<string, TensorRange>> {
-  const { weight_map: weightMap } = await readJsonObject(index);
-  if (!isObject(weightMap)) throw malformedJson(index, "an object weight_map", typeof weightMap);
   const shards = new Map<string, SafetensorsHeader>();
   const tensors = new Map<string, TensorRange>();
-  for (const [name, file] of Object.entries(weightMap)) {
-    if (typeof file !== "string") throw malformedJson(index, `a file name for ${name}`, typeof file);
-    if (!isPlainFileName(file)) {
-      throw new InputError(
-        "unsafe-path",
-        `${index}: expected plain file names in weight_map, got ${JSON.stringify(file)}`,
-        "a checkpoint may only name files beside its index: do not use this one",
-      );
-    }
+  for (const [name, file] of await readWeightMap(index)) {
     let shard = shards.get(file);
     if (shard === undefined) {
       shard = await readSafetensorsHeader(join(directory, file));
@@ -58,6 +48,25 @@ async function findShardedTensors(directory: string, index: string): Promise<Map
     tensors.set(name, range);
   }
   return tensors;
+}
+
+/**
+ * Reads which file holds which tensor, as pairs of tensor and file name.
+ *
+ * @throws {InputError} `unsafe-path` for anything but plain file names; `malformed-json`.
+ */
+export async function readWeightMap(index: string): Promise<[tensor: string, file: string][]> {
+  const { weight_map: weightMap } = await readJsonObject(index);
+  if (!isObject(weightMap)) throw malformedJson(index, "an object weight_map", typeof weightMap);
+  return Object.entries(weightMap).map(([name, file]) => {
+    if (typeof file !== "string") throw malformedJson(index, `a file name for ${name}`, typeof file);
+    if (isPlainFileName(file)) return [name, file];
+    throw new InputError(
+      "unsafe-path",
+      `${index}: expected plain file names in weight_map, got ${JSON.stringify(file)}`,
+      "a checkpoint may only name files beside its index: do not use this one",
+    );
+  });
 }
 
 /** Reads a JSON file whose top level must be an object. */

@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { statfs } from "node:fs/promises";
-import { homedir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
+import { cacheFolder } from "../checkpoint/hub/hub-settings.ts";
 import { type Check, gib } from "./doctor-check.ts";
 
 /** Below this no published reward model fits. */
@@ -22,14 +22,4 @@ export async function cacheCheck(): Promise<Check> {
   if (freeBytes >= LITTLE_SPACE) return { name: "cache", status: "ok", message, figures };
   const remedy = "an 8 B model takes 16 GB: set HF_HOME to a folder with more room";
   return { name: "cache", status: "warning", message, remedy, figures };
-}
-
-/** The folder that Hugging Face's libraries keep downloads in. */
-export function cacheFolder({
-  HF_HUB_CACHE,
-  HF_HOME,
-  XDG_CACHE_HOME,
-}: Readonly<Record<string, string | undefined>>): string {
-  if (HF_HUB_CACHE) return HF_HUB_CACHE;
-  return join(HF_HOME || join(XDG_CACHE_HOME || join(homedir(), ".cache"), "huggingface"), "hub");
 }

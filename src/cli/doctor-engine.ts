@@ -52,11 +52,11 @@ export async function onnxRuntimeCheck(): Promise<Check> {
 
 /** The embedded backbone's tokenizer and chat template give the known ids. */
 export async function tokenizerCheck(): Promise<Check> {
-  const [{ openChat }, { EMBEDDED_BACKBONE, resolveLocation }] = await Promise.all([
+  const [{ openChat }, { EMBEDDED_DIRECTORY }] = await Promise.all([
     import("../chat/chat.ts"),
     import("../checkpoint/location.ts"),
   ]);
-  const chat = await openChat(resolveLocation(EMBEDDED_BACKBONE));
+  const chat = await openChat(EMBEDDED_DIRECTORY);
   const { ids } = chat.encode(KNOWN_ANSWER.messages);
   const right = ids.join() === KNOWN_ANSWER.ids.join();
   return {
@@ -73,8 +73,8 @@ const BENCHMARK_TOKENS = 128;
 
 /** The embedded backbone gives the known hidden state, and how fast it is. */
 export async function embeddedBackboneCheck(): Promise<Check> {
-  const [{ openBackbone }, { EMBEDDED_BACKBONE, resolveLocation }] = await loadBackbone();
-  await using backbone = await openBackbone(resolveLocation(EMBEDDED_BACKBONE));
+  const [{ openBackbone }, { EMBEDDED_DIRECTORY }] = await loadBackbone();
+  await using backbone = await openBackbone(EMBEDDED_DIRECTORY);
   const { ids, lastHidden, tolerance } = KNOWN_ANSWER;
   const [state] = await backbone.hiddenStates([{ ids, positions: [ids.length - 1] }]);
   const error = Math.max(...lastHidden.map((value, i) => Math.abs(value - state![i]!)));

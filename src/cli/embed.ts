@@ -3,6 +3,7 @@ import type { OverlongPolicy } from "../chat/overlong.ts";
 import type { EmbeddingKind, EmbeddingManifest } from "../embedding/manifest.ts";
 import type { EmbedPlan } from "../embedding/plan.ts";
 import { type BackboneFlags, openForFlags, withBackboneOptions } from "./backbone-options.ts";
+import { download, withDownloads } from "./downloads.ts";
 import { EXIT, Interrupted, interruptSignal } from "./failure.ts";
 import { parseList, parsePositiveInteger, pick } from "./flags.ts";
 import { integer, note, print, printJson, table } from "./output.ts";
@@ -27,7 +28,7 @@ export function embedCommand(): Command {
     .description("turn rated conversations or preference pairs into embeddings on disk")
     .requiredOption(
       "--backbone <location>",
-      "Hugging Face directory of the backbone, or tiny: the built-in one",
+      "Hugging Face directory of the backbone, org/name on the hub, or tiny: the built-in one",
     )
     .requiredOption(
       "--data <location...>",
@@ -51,7 +52,7 @@ export function embedCommand(): Command {
     .option("--limit <n>", "only the first n rows", parsePositiveInteger)
     .option("--strict", "stop at the first row that cannot be read")
     .option("--json", "print the manifest as JSON");
-  return withBackboneOptions(command)
+  return withDownloads(withBackboneOptions(command), downloadBackbone)
     .action(run)
     .addHelpText(
       "after",
@@ -60,6 +61,10 @@ Examples:
   armorm embed --backbone tiny --data ratings.jsonl --out embedded/ratings
   armorm embed --backbone ./Llama-3-8B --data helpsteer=hs.jsonl.gz ultra=uf.jsonl.gz --out embedded/ratings`,
     );
+}
+
+async function downloadBackbone({ backbone }: EmbedFlags): Promise<Partial<EmbedFlags>> {
+  return { backbone: await download(backbone) };
 }
 
 // Loaded by a function of its own: tsc does not rewrite import paths inside a function that says `await using`.
@@ -71,7 +76,7 @@ async function run(flags: EmbedFlags): Promise<void> {
   const data = flags.data.map(parseDataLocation);
   const kind = flags.kind ?? (await detectKind(data[0]!.path));
   await using embedder = await openForFlags(flags.backbone, flags);
-  const { backbone, chat, chatSettings } = embedder;
+  const { backbone, chat, chatSettings, location } = embedder;
   const started = performance.now();
   const progress = startProgress("embedding", "rows");
   const signal = interruptSignal();
@@ -83,7 +88,7 @@ async function run(flags: EmbedFlags): Promise<void> {
     ...pick(flags, ["out", "objectives", "partRows", "maxTokens", "overlong", "limit", "strict"]),
     kind,
     data,
-    location: flags.backbone,
+    location,
     chatSettings,
     signal,
     onPlan: (plan) => {

@@ -14,7 +14,10 @@ interface InspectFlags {
 export function inspectCommand(): Command {
   return new Command("inspect")
     .description("say what a model, an embedding set or a checkpoint holds")
-    .argument("<dir>", "model directory, embedding set, or Hugging Face checkpoint (tiny: the built-in one)")
+    .argument(
+      "<location>",
+      "model directory, embedding set, Hugging Face checkpoint, org/name on the hub, or tiny: the built-in one",
+    )
     .option("--json", "print it as JSON")
     .action(run)
     .addHelpText(
@@ -28,23 +31,26 @@ Examples:
 
 async function run(location: string, flags: InspectFlags): Promise<void> {
   const [
-    { resolveLocation },
+    { download },
+    { locateCheckpoint },
     { readManifest },
     { isModelDirectory, openModelDirectory },
     { openCheckpoint },
   ] = await Promise.all([
+    import("./downloads.ts"),
     import("../checkpoint/location.ts"),
     import("../embedding/manifest.ts"),
     import("../opening/open-model-directory.ts"),
     import("../checkpoint/checkpoint.ts"),
   ]);
-  const directory = resolveLocation(location);
+  const name = await download(location);
+  const { directory } = await locateCheckpoint(name);
   if (existsSync(join(directory, "manifest.json"))) {
     const manifest = await readManifest(directory);
     if (flags.json) printJson(manifest);
     else printManifest(manifest, location);
   } else if (await isModelDirectory(directory)) {
-    const model = await openModelDirectory(directory);
+    const model = await openModelDirectory(name);
     if (flags.json) printJson(describeModel(model));
     else if (model.kind === "armorm") printArmo(model, location);
     else printScalarModel(model, location);

@@ -8,6 +8,7 @@ import { doctorCommand } from "./doctor.ts";
 import { embedCommand } from "./embed.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { inspectCommand } from "./inspect.ts";
+import { pullCommand } from "./pull.ts";
 import { rankCommand } from "./rank.ts";
 import { reportCommand } from "./report.ts";
 import { scoreCommand } from "./score.ts";
@@ -23,6 +24,7 @@ export function createProgram(): Command {
     .showSuggestionAfterError();
   const commands = [
     demoCommand(),
+    pullCommand(),
     embedCommand(),
     trainCommand(),
     scoreCommand(),

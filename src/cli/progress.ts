@@ -7,7 +7,7 @@ export interface Progress {
   stop(): void;
 }
 
-/** @param what What is being done, `embedding`. @param unit What is counted, `rows`. */
+/** @param what What is being done, `embedding`. @param unit What is counted, `rows`; `bytes` come in kB, MB and GB. */
 export function startProgress(what: string, unit: string, quiet = false): Progress {
   if (quiet || !process.stderr.isTTY) return { update() {}, stop() {} };
   let from = 0; // what an earlier run has done says nothing about the rate
@@ -21,10 +21,14 @@ export function startProgress(what: string, unit: string, quiet = false): Progre
       const elapsed = (Date.now() - params.startTime) / 1000;
       const rate = (params.value - from) / Math.max(elapsed, 0.001);
       const left = Math.ceil((params.total - params.value) / rate);
-      const speed = rate > 0 ? `  ${formatRate(rate)} ${unit}/s  ${formatSeconds(left)} left` : "";
+      const inBytes = unit === "bytes";
+      const perSecond = inBytes ? formatBytes(rate) : `${formatRate(rate)} ${unit}`;
+      const speed = rate > 0 ? `  ${perSecond}/s  ${formatSeconds(left)} left` : "";
       void options;
       const blocks = "█".repeat(filled) + "░".repeat(width - filled);
-      const counts = `${integer(params.value)}/${integer(params.total)} ${unit}`;
+      const counts = inBytes
+        ? `${formatBytes(params.value)} of ${formatBytes(params.total)}`
+        : `${integer(params.value)}/${integer(params.total)} ${unit}`;
       return `${what} ${blocks} ${counts}${speed}`;
     },
   });
@@ -98,4 +102,11 @@ export function formatSeconds(seconds: number): string {
   if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1).replace(/\.0$/, "") : Math.round(seconds)} s`;
   const rounded = Math.round(seconds);
   return `${Math.floor(rounded / 60)} min ${String(rounded % 60).padStart(2, "0")} s`;
+}
+
+/** `0 B`, `12.3 kB`, `1.50 GB` */
+export function formatBytes(bytes: number): string {
+  const power = bytes < 1 ? 0 : Math.min(4, Math.floor(Math.log10(bytes) / 3));
+  if (power === 0) return `${Math.round(bytes)} B`;
+  return `${(bytes / 1000 ** power).toFixed(power < 3 ? 1 : 2)} ${["kB", "MB", "GB", "TB"][power - 1]}`;
 }

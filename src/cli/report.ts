@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { download } from "./downloads.ts";
 import { pick } from "./flags.ts";
 import { print } from "./output.ts";
 
@@ -13,7 +14,7 @@ export function reportCommand(): Command {
     .description(
       "write a report on a model as one HTML file: fits, accuracies, gate, calibration, comparisons",
     )
-    .argument("<model>", "model directory")
+    .argument("<model>", "model directory, or org/name on the hub")
     .option("--evaluation <file...>", "what `armorm evaluate pairs --json` has printed")
     .option("--comparisons <file>", "what `armorm compare --json` has printed")
     .option("--out <file>", "file to write (default: report.html in the model directory)")
@@ -31,5 +32,5 @@ async function run(model: string, flags: ReportFlags): Promise<void> {
   const { readComparedAnswers, readEvaluation, writeReport } = await import("../report/write-report.ts");
   const evaluations = await Promise.all((flags.evaluation ?? []).map(readEvaluation));
   const comparisons = flags.comparisons === undefined ? [] : await readComparedAnswers(flags.comparisons);
-  print(await writeReport(model, { ...pick(flags, ["out"]), evaluations, comparisons }));
+  print(await writeReport(await download(model), { ...pick(flags, ["out"]), evaluations, comparisons }));
 }

@@ -6,6 +6,7 @@ import { InputError } from "../errors.ts";
 import type { RewardModel, Score } from "../reward-model.ts";
 import type { ScoredEmbeddedPair } from "../scoring/score-embeddings.ts";
 import { type BackboneFlags, chatOptions, withBackboneOptions } from "./backbone-options.ts";
+import { download, withDownloads } from "./downloads.ts";
 import { pick } from "./flags.ts";
 import { bar, fixed, print } from "./output.ts";
 import { countRows, idOf, type RowFlags, rowHeading, rowSource, runRows, withRowOptions } from "./rows.ts";
@@ -24,18 +25,32 @@ interface ScoreFlags extends ModelFlags, RowFlags {
 
 /** Adds the options that name and open a model. */
 export function withModelOptions(command: Command): Command {
-  return withOpeningOptions(
+  const opened = withOpeningOptions(
     command.requiredOption(
-      "--model <dir>",
-      "model directory that armorm has written, an ArmoRM or a Bradley–Terry checkpoint",
+      "--model <location>",
+      "model directory that armorm has written, an ArmoRM or a Bradley–Terry checkpoint, or org/name on the hub",
     ),
   );
+  return withDownloads(opened, downloadModel);
 }
 
 /** Adds the options that say how a model is opened. */
 export function withOpeningOptions(command: Command): Command {
-  command.option("--backbone <location>", "where the model's backbone lies now (default: as the model says)");
+  command.option(
+    "--backbone <location>",
+    "where the model's backbone lies now, or org/name (default: as the model says)",
+  );
   return withBackboneOptions(command);
+}
+
+/** The model from the hub, and what its backbone needs to do there. */
+export async function downloadModel(flags: ModelFlags & Partial<ScoreFlags>): Promise<Partial<ModelFlags>> {
+  const model = await download(flags.model);
+  if (flags.embeddings) return { model };
+  const { openModelDirectory } = await import("../opening/open-model-directory.ts");
+  const where = flags.backbone ?? (await openModelDirectory(model)).backbone.location;
+  const backbone = await download(where, { weights: !flags.explainTokens });
+  return flags.backbone === undefined ? { model } : { model, backbone };
 }
 
 export function scoreCommand(): Command {

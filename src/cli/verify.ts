@@ -4,7 +4,7 @@ import type { VerifyCard } from "../evaluation/verify-card.ts";
 import type { Verification, VerifiedValue } from "../evaluation/verify-model.ts";
 import { EXIT, interruptSignal } from "./failure.ts";
 import { count, fixed, note, print, printJson, shorten, table } from "./output.ts";
-import { type ModelFlags, openModel, withOpeningOptions } from "./score.ts";
+import { downloadModel, type ModelFlags, openModel, withOpeningOptions } from "./score.ts";
 
 interface VerifyFlags extends Omit<ModelFlags, "model"> {
   card?: string;
@@ -14,7 +14,10 @@ interface VerifyFlags extends Omit<ModelFlags, "model"> {
 export function verifyCommand(): Command {
   const command = new Command("verify")
     .description("run a model's own example and compare what comes out with the values that its card gives")
-    .argument("<model>", "model directory with a card, or the published ArmoRM, whose card is built in")
+    .argument(
+      "<model>",
+      "model directory with a card, or the published ArmoRM, whose card is built in; or org/name on the hub",
+    )
     .option("--card <file>", "the card (default: verify.json in the model directory)")
     .option("--json", "print the comparison as JSON");
   return withOpeningOptions(command)
@@ -34,12 +37,14 @@ Examples:
 const loadVerification = () =>
   Promise.all([import("../evaluation/verify-card.ts"), import("../evaluation/verify-model.ts")]);
 
-async function run(location: string, flags: VerifyFlags): Promise<void> {
+async function run(given: string, flags: VerifyFlags): Promise<void> {
+  const opening = { ...flags, model: given, ...(await downloadModel({ ...flags, model: given })) };
+  const location = opening.model;
   const [{ findVerifyCard, readVerifyCard }, { verifyModel }] = await loadVerification();
   const card = flags.card === undefined ? await findVerifyCard(location) : await readVerifyCard(flags.card);
   note(`scoring ${count(card.responses.length, "response")} with ${location}`);
   const signal = interruptSignal();
-  await using model = await openModel({ ...flags, model: location });
+  await using model = await openModel(opening);
   const verification = await verifyModel(model, card, { signal });
   if (flags.json) printJson(verification);
   else printVerification(verification, card);

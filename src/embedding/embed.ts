@@ -2,12 +2,12 @@
 // H hidden size, K objectives, n rows of a part.
 
 import { existsSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { basename, join } from "node:path";
 import type { Backbone } from "../backbone/backbone.ts";
 import type { Chat } from "../chat/chat.ts";
 import type { OverlongPolicy } from "../chat/overlong.ts";
 import type { Tensor } from "../checkpoint/dtypes.ts";
-import { EMBEDDED_BACKBONE } from "../checkpoint/location.ts";
+import { storedLocation } from "../checkpoint/location.ts";
 import type { DataLocation } from "../data/location.ts";
 import { InputError } from "../errors.ts";
 import { type EncodedRow, encodePair, encodeRating } from "./encode.ts";
@@ -30,7 +30,7 @@ export interface EmbedOptions {
   readonly data: readonly DataLocation[];
   /** The directory to write: empty, absent, or this same run begun. */
   readonly out: string;
-  /** How the manifest names the backbone, so that a model can find it again. */
+  /** The backbone's, which the manifest names so that a model can find it again: `location` of its `Embedder`. */
   readonly location: string;
   readonly chatSettings: ChatSettings;
   /** Ratings only: the objectives to keep. Default: all that occur. */
@@ -89,7 +89,7 @@ export async function embed(
     kind,
     backbone: {
       // A model that is trained on the embeddings looks for its backbone from another folder.
-      location: options.location === EMBEDDED_BACKBONE ? EMBEDDED_BACKBONE : resolve(options.location),
+      location: await storedLocation(options.location),
       fingerprint: backbone.fingerprint,
       hiddenSize: backbone.hiddenSize,
       dtype: backbone.dtype,

@@ -1,10 +1,13 @@
 import { type Backbone, type BackboneOptions, openBackbone } from "../backbone/backbone.ts";
 import { type Chat, type ChatOptions, openChat } from "../chat/chat.ts";
-import { resolveLocation } from "../checkpoint/location.ts";
+import { requireVocabulary } from "../chat/vocabulary.ts";
+import { locateCheckpoint } from "../checkpoint/location.ts";
 import type { ChatSettings } from "./manifest.ts";
 
 /** What `embed` works with: a backbone, its chat, and what manifests record of the chat. */
 export interface Embedder extends AsyncDisposable {
+  /** What the same checkpoint is found by again: a repository on the hub with the commit that was opened. */
+  readonly location: string;
   readonly backbone: Backbone;
   readonly chat: Chat;
   readonly chatSettings: ChatSettings;
@@ -13,20 +16,26 @@ export interface Embedder extends AsyncDisposable {
 /**
  * Opens a checkpoint for embedding: backbone, tokenizer and chat template.
  *
- * @param location A checkpoint directory, or `tiny`, the backbone that comes with the package.
+ * @param location A checkpoint directory, `tiny`, the backbone that comes with the package, or `org/name[@revision]` on the hub.
  * @throws {InputError} What `openChat` and `openBackbone` refuse.
  * @example
  * await using embedder = await openEmbedder("tiny");
- * const { backbone, chat, chatSettings } = embedder;
- * await embed(backbone, chat, { chatSettings, location: "tiny", kind: "ratings", data: [data], out: "ratings" });
+ * const { backbone, chat, chatSettings, location } = embedder;
+ * await embed(backbone, chat, { chatSettings, location, kind: "ratings", data: [data], out: "ratings" });
  */
 export async function openEmbedder(
   location: string,
   options: ChatOptions & BackboneOptions = {},
 ): Promise<Embedder> {
-  const directory = resolveLocation(location);
-  const chat = await openChat(directory, options);
+  const { directory, name } = await locateCheckpoint(location);
+  const chat = await openChat(directory, { checkpoint: name, ...options });
   const backbone = await openBackbone(directory, options);
+  try {
+    requireVocabulary(chat, backbone.vocabSize, name);
+  } catch (error) {
+    await backbone.close();
+    throw error;
+  }
   const chatSettings: ChatSettings = {
     fingerprint: chat.fingerprint,
     bos: chat.bos,
@@ -34,5 +43,5 @@ export async function openEmbedder(
     chatTemplate: options.chatTemplate ?? null,
     gatingPattern: options.gatingPattern ?? null,
   };
-  return { backbone, chat, chatSettings, [Symbol.asyncDispose]: () => backbone.close() };
+  return { location: name, backbone, chat, chatSettings, [Symbol.asyncDispose]: () => backbone.close() };
 }

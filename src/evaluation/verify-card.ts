@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Message, validateMessages } from "../chat/messages.ts";
-import { resolveLocation } from "../checkpoint/location.ts";
+import { locateCheckpoint } from "../checkpoint/location.ts";
 import { InputError } from "../errors.ts";
 import type { ByObjective } from "../reward-model.ts";
 import { readModelConfig } from "../scoring/model-directory.ts";
@@ -47,10 +47,10 @@ const BY_OBJECTIVE = ["coefficients", "rewards", "ratings", "humanRatings"] as c
  * @throws {InputError} `no-verify-card`; those of `readVerifyCard`.
  */
 export async function findVerifyCard(location: string): Promise<VerifyCard> {
-  const directory = resolveLocation(location);
+  const { directory, name } = await locateCheckpoint(location);
   const path = join(directory, FILE);
   if (existsSync(path)) return readVerifyCard(path);
-  if (isPublishedModel(location, await readModelConfig(directory))) return PUBLISHED_CARD;
+  if (isPublishedModel(name, await readModelConfig(directory))) return PUBLISHED_CARD;
   throw new InputError(
     "no-verify-card",
     `${location}: expected ${FILE} with values to verify, got none`,

@@ -6,6 +6,7 @@ import { extname } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { readTrainingPrompts } from "../armo/model-directory.ts";
+import type { LocatedCheckpoint } from "../checkpoint/location.ts";
 import type { Score, ScoreOptions } from "../reward-model.ts";
 import type { LocalModelOptions, LocalRewardModel } from "../scoring/local-model.ts";
 import {
@@ -28,14 +29,14 @@ import {
  * Cost: a start of some 100 ms, and the memory of another Node process.
  */
 export async function openIsolatedModel(
-  location: string,
+  { directory, name: location }: LocatedCheckpoint,
   options: LocalModelOptions,
 ): Promise<LocalRewardModel> {
   const remote = startModelProcess();
   try {
     const { value } = await remote.call({ method: "open", location, options });
     const { objectives, marginScale, knowsPrompts } = value as OpenedModel;
-    const trainedOn = knowsPrompts ? (await readTrainingPrompts(location)).trainedOn : null;
+    const trainedOn = knowsPrompts ? (await readTrainingPrompts(directory)).trainedOn : null;
     return {
       objectives,
       marginScale,

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type ArmoDirectory, isArmoConfig, openArmoDirectory } from "../armo/model-directory.ts";
-import { resolveLocation } from "../checkpoint/location.ts";
+import { locateCheckpoint } from "../checkpoint/location.ts";
 import { InputError } from "../errors.ts";
 import { classesOf, type ModelConfig, readModelConfig } from "../scoring/model-directory.ts";
 import {
@@ -20,10 +20,11 @@ export type ModelDirectory = ArmoDirectory | BradleyTerryDirectory;
  * @throws {InputError} `not-a-model`; what refuses heads that do not fit.
  */
 export async function openModelDirectory(location: string): Promise<ModelDirectory> {
-  const directory = resolveLocation(location);
+  const at = await locateCheckpoint(location);
+  const { directory } = at;
   const config = await readModelConfig(directory);
-  if (isArmoConfig(config)) return openArmoDirectory(directory, config);
-  if (isBradleyTerryConfig(config)) return openBradleyTerry(directory, config);
+  if (isArmoConfig(config)) return openArmoDirectory(at, config);
+  if (isBradleyTerryConfig(config)) return openBradleyTerry(at, config);
   throw new InputError(
     "not-a-model",
     `${directory}: expected a model that armorm has written, an ArmoRM or a Bradley–Terry checkpoint, got ${nameOf(config)}`,

@@ -1,3 +1,4 @@
+import { locateCheckpoint } from "../checkpoint/location.ts";
 import { type LocalModelOptions, type LocalRewardModel, openLocalModel } from "../scoring/local-model.ts";
 import { openIsolatedModel } from "./isolated-model.ts";
 import { openModelDirectory } from "./open-model-directory.ts";
@@ -12,7 +13,7 @@ export interface RewardModelOptions extends LocalModelOptions {
  * ArmoRM in the published layout (`LlamaForRewardModelWithGating`) or a Bradley–Terry model (`…ForSequenceClassification` with
  * one label).
  *
- * @param location The model directory.
+ * @param location The model directory, or `org/name[@revision]` on the hub.
  * @throws {InputError} If the directory is no model, or its backbone is missing or another one than it was trained on.
  * @example
  * await using model = await openRewardModel("model");
@@ -26,6 +27,6 @@ export async function openRewardModel(
   options: RewardModelOptions = {},
 ): Promise<LocalRewardModel> {
   const { isolate = false, ...own } = options;
-  if (isolate) return openIsolatedModel(location, own);
+  if (isolate) return openIsolatedModel(await locateCheckpoint(location), own);
   return openLocalModel(await openModelDirectory(location), own);
 }

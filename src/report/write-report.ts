@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { locateCheckpoint } from "../checkpoint/location.ts";
 import { InputError } from "../errors.ts";
 import { openModelDirectory } from "../opening/open-model-directory.ts";
 import { renderReport } from "./report.ts";
@@ -10,7 +11,7 @@ export interface WriteReportOptions {
   /** Evaluations of the model, to stand beside its training. */
   readonly evaluations?: readonly NamedEvaluation[];
   readonly comparisons?: readonly ComparedAnswers[];
-  /** The file to write. Default: `report.html` in the model directory. */
+  /** The file to write. Default: `report.html` in the model directory; in the current folder for a model on the hub. */
   readonly out?: string;
 }
 
@@ -20,18 +21,20 @@ export interface WriteReportOptions {
  * @returns The file's path. @throws {InputError} If the directory is no model, or its `training.json` is damaged.
  */
 export async function writeReport(
-  directory: string,
-  { evaluations = [], comparisons = [], out = join(directory, "report.html") }: WriteReportOptions = {},
+  location: string,
+  { evaluations = [], comparisons = [], ...options }: WriteReportOptions = {},
 ): Promise<string> {
-  const model = await openModelDirectory(directory);
+  const { directory, name } = await locateCheckpoint(location);
+  const model = await openModelDirectory(name);
   const training = await readTraining(directory);
   const data: ReportData = {
-    title: basename(resolve(directory)),
+    title: directory === name ? basename(resolve(directory)) : name,
     model: { ...model, heads: model.kind === "armorm" ? model.heads : model.scorer },
     ...(training ? { training } : {}),
     evaluations,
     comparisons,
   };
+  const { out = join(directory === name ? directory : ".", "report.html") } = options;
   const temporary = join(dirname(out), `.${basename(out)}.tmp`);
   await mkdir(dirname(out), { recursive: true });
   await writeFile(temporary, renderReport(data));

@@ -6,7 +6,8 @@ import { type Chat, type ChatOptions, openChat } from "../chat/chat.ts";
 import { findGatingPosition } from "../chat/gating-position.ts";
 import { type Message, validateConversation } from "../chat/messages.ts";
 import { encodeWithin } from "../chat/overlong.ts";
-import { resolveLocation } from "../checkpoint/location.ts";
+import { requireVocabulary } from "../chat/vocabulary.ts";
+import { locateCheckpoint } from "../checkpoint/location.ts";
 import { InputError } from "../errors.ts";
 import type { Comparison, RewardModel, Score, ScoreOptions } from "../reward-model.ts";
 import type { ScorerDirectory } from "./model-directory.ts";
@@ -14,7 +15,7 @@ import { compareScores } from "./ranking.ts";
 import { toScore } from "./score-parts.ts";
 
 export interface LocalModelOptions extends ChatOptions {
-  /** Where the backbone lies now. Default: as the model says. */
+  /** Where the backbone lies now, or its name on the hub. Default: as the model says. */
   readonly backbone?: string;
   readonly dtype?: "auto" | "f32";
   readonly threads?: number;
@@ -41,7 +42,7 @@ export async function openLocalModel(
   directory: ScorerDirectory,
   options: LocalModelOptions = {},
 ): Promise<LocalRewardModel> {
-  const where = resolveLocation(options.backbone ?? directory.backbone.location);
+  const { directory: where, name } = await locateCheckpoint(options.backbone ?? directory.backbone.location);
   const { dtype, threads } = options;
   const backbone = await openBackbone(where, {
     ...(dtype === undefined ? {} : { dtype }),
@@ -53,7 +54,7 @@ export async function openLocalModel(
     await backbone.close();
     throw error;
   }
-  return localModel(directory, backbone, options);
+  return localModel(directory, backbone, { ...options, backbone: name });
 }
 
 /**
@@ -66,8 +67,10 @@ export async function openModelChat(
   { location, backbone, chat: settings }: ScorerDirectory,
   options: ChatOptions & Pick<LocalModelOptions, "backbone"> = {},
 ): Promise<Chat> {
-  const where = resolveLocation(options.backbone ?? backbone.location);
-  const opened = await openChat(where, { ...storedOptions(settings), ...options });
+  const { directory: where, name } = await locateCheckpoint(options.backbone ?? backbone.location, {
+    weights: false,
+  });
+  const opened = await openChat(where, { checkpoint: name, ...storedOptions(settings), ...options });
   const overridden = options.chatTemplate ?? options.bos ?? options.gatingPattern ?? options.specialTokens;
   if (settings && overridden === undefined && opened.fingerprint !== settings.fingerprint) {
     throw new InputError(
@@ -88,7 +91,11 @@ function localModel(
   const { objectives, marginScale, gated, hiddenSize: H } = scorer;
   // A checkpoint may come without a tokenizer and still score token ids.
   let opening: Promise<Chat> | undefined;
-  const chat = () => (opening ??= openModelChat(directory, options));
+  const chat = () =>
+    (opening ??= openModelChat(directory, options).then((opened) => {
+      requireVocabulary(opened, backbone.vocabSize, location);
+      return opened;
+    }));
 
   /** What the scorer reads: the gating token if it has a gate, and the last token. */
   const request = (ids: readonly number[], gatingPosition: number | null): HiddenStatesRequest => ({

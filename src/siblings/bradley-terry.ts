@@ -3,6 +3,7 @@
 import { sizeField } from "../backbone/architectures/config-fields.ts";
 import { openCheckpoint } from "../checkpoint/checkpoint.ts";
 import { type Tensor, toFloat32 } from "../checkpoint/dtypes.ts";
+import type { LocatedCheckpoint } from "../checkpoint/location.ts";
 import { readTensor } from "../checkpoint/safetensors.ts";
 import type { TensorRange } from "../checkpoint/safetensors-header.ts";
 import { InputError } from "../errors.ts";
@@ -34,7 +35,7 @@ export const isBradleyTerryConfig = (config: ModelConfig): boolean =>
  *   missing, misshapen, of no float dtype, or not finite; what `openCheckpoint` refuses.
  */
 export async function openBradleyTerry(
-  directory: string,
+  { directory, name }: LocatedCheckpoint,
   config: ModelConfig,
 ): Promise<BradleyTerryDirectory> {
   const { tensors, fingerprint } = await openCheckpoint(directory);
@@ -45,9 +46,9 @@ export async function openBradleyTerry(
   if (tensors.has(BIAS)) head.set(BIAS, await readFinite(directory, tensors, BIAS, [1]));
   return {
     kind: "bradley-terry",
-    location: directory,
+    location: name,
     scorer: bradleyTerryScorer(head),
-    backbone: { location: directory, fingerprint },
+    backbone: { location: name, fingerprint },
     chat: null,
     trainingPrompts: null,
     trainedOn: null,

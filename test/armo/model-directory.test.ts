@@ -12,7 +12,7 @@ import {
 import { promptKey } from "../../src/armo/training-rows.ts";
 import { openBackbone } from "../../src/backbone/backbone.ts";
 import { openChat } from "../../src/chat/chat.ts";
-import { resolveLocation } from "../../src/checkpoint/location.ts";
+import { EMBEDDED_DIRECTORY } from "../../src/checkpoint/location.ts";
 import { promptHash } from "../../src/data/prompt-hash.ts";
 import { isModelDirectory, openModelDirectory } from "../../src/opening/open-model-directory.ts";
 import { openRewardModel } from "../../src/opening/open-reward-model.ts";
@@ -49,7 +49,7 @@ let model: TrainedModel;
 
 beforeAll(async () => {
   await using backbone = await openBackbone("tiny", { threads: 1 });
-  const chat = await openChat(resolveLocation("tiny"));
+  const chat = await openChat(EMBEDDED_DIRECTORY);
   const row = { alpha: 1, trainRows: 5, validationRows: 2, validationError: 0.1, r2: 0.5, path: [] };
   model = {
     heads,
@@ -138,7 +138,7 @@ test("it scores conversations, the same alone as together, and the parts add up"
   // The gate sees the prompt alone.
   expect(together[1]!.coefficients).toEqual(together[0]!.coefficients);
   // No pattern given: the one with which the chat template ends a prompt.
-  const chat = await openChat(resolveLocation("tiny"));
+  const chat = await openChat(EMBEDDED_DIRECTORY);
   const ids = answers.map((answer) => chat.encode(conversation(answer)).ids);
   expect(await armo.scoreTokens(ids)).toEqual(together);
 });
@@ -184,8 +184,8 @@ describe("what does not fit is refused", () => {
       "expected a model directory, got no config.json",
     );
     expect(await isModelDirectory(folder)).toBe(false);
-    expect(await isModelDirectory(resolveLocation("tiny"))).toBe(false);
-    await expect(openModelDirectory(resolveLocation("tiny"))).rejects.toThrow("got LlamaForCausalLM");
+    expect(await isModelDirectory(EMBEDDED_DIRECTORY)).toBe(false);
+    await expect(openModelDirectory(EMBEDDED_DIRECTORY)).rejects.toThrow("got LlamaForCausalLM");
   });
 });
 

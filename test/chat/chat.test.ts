@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Chat, type ChatOptions, chatFromFiles, openChat } from "../../src/chat/chat.ts";
 import type { ChatFiles } from "../../src/chat/chat-files.ts";
@@ -63,9 +63,16 @@ describe("the embedded checkpoint", () => {
     ]);
   });
 
-  it("encodes to nothing but valid UTF-8 what is not valid text", () => {
-    const { ids } = chat.encode([conversation[0]!, { role: "assistant", content: "a\ud800b" }]);
-    expect(chat.tokensOf(ids).join("")).toContain("aï¿½b");
+  it("refuses half characters, which no UTF-8 can carry, before anything is rendered", () => {
+    const cut = [conversation[0]!, { role: "assistant", content: "a\ud800b" }];
+    expect(() => chat.encode(cut)).toThrow(
+      expect.objectContaining({
+        code: "bad-messages",
+        message:
+          "encode: message 1: content must be valid Unicode, got half a character (U+D800) at position 1",
+      }),
+    );
+    expect(() => chat.encodePrompt([{ role: "user", content: "\udc00" }])).toThrow("U+DC00");
   });
 
   it("refuses what is not a conversation", () => {
@@ -149,71 +156,14 @@ describe("the gating position", () => {
   });
 });
 
-describe("BOS", () => {
-  const silent =
-    "{% for m in messages %}{{ m.content }}<|eot_id|>{% endfor %}{% if add_generation_prompt %}A{% endif %}";
-  const template = (first: string) => ({
-    type: "TemplateProcessing",
-    single: [{ SpecialToken: { id: first, type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }],
-  });
-
-  async function bosCount(
-    options: ChatOptions,
-    config = {},
-    postProcessor: unknown = null,
-  ): Promise<[string, number]> {
-    const files = await tinyFiles();
-    const tokenizer = { ...(files.tokenizer as object), post_processor: postProcessor };
-    const chat = chatFromFiles({ ...files, tokenizer, config }, "tiny", options);
-    const { ids, gatingPosition, promptLength } = chat.encode(conversation);
-    const prompt = chat.encodePrompt(conversation.slice(0, 1));
-    expect(ids[gatingPosition]).toBe(END_OF_TURN);
-    expect(prompt.slice(0, promptLength)).toEqual(ids.slice(0, promptLength));
-    expect(ids.slice(1)).not.toContain(BOS);
-    return [chat.bos, ids.filter((id) => id === BOS).length];
-  }
-
-  it("is there once when the template writes it, whatever the tokenizer would add", async () => {
-    expect(await bosCount({})).toEqual(["on", 1]);
-    expect(await bosCount({ bos: "on" }, { add_bos_token: true }, template("<|begin_of_text|>"))).toEqual([
-      "on",
-      1,
-    ]);
-    expect(await bosCount({}, { add_bos_token: false })).toEqual(["on", 1]);
-  });
-
-  it("can be left out", async () => {
-    expect(await bosCount({ bos: "off" })).toEqual(["off", 0]);
-  });
-
-  it("follows the checkpoint when the template writes none", async () => {
-    const chatTemplate = silent;
-    expect(await bosCount({ chatTemplate })).toEqual(["off", 0]);
-    expect(await bosCount({ chatTemplate, bos: "on" })).toEqual(["on", 1]);
-    expect(await bosCount({ chatTemplate }, { add_bos_token: true })).toEqual(["on", 1]);
-    const processor = {
-      type: "Sequence",
-      processors: [{ type: "ByteLevel" }, template("<|begin_of_text|>")],
-    };
-    expect(await bosCount({ chatTemplate }, {}, processor)).toEqual(["on", 1]);
-    expect(await bosCount({ chatTemplate }, {}, template("<|eot_id|>"))).toEqual(["off", 0]);
-    expect(await bosCount({ chatTemplate }, { add_bos_token: false }, processor)).toEqual(["off", 0]);
-  });
-
-  it("cannot be asked of a checkpoint without one", async () => {
-    const files = await tinyFiles({ specialTokens: {} });
-    expect(() => chatFromFiles(files, "tiny", { bos: "on" })).toThrow(
-      expect.objectContaining({ code: "missing-bos" }),
-    );
-    expect(chatFromFiles(files, "tiny", { chatTemplate: silent }).bos).toBe("off");
-  });
-});
-
 describe("the files of a checkpoint", () => {
   async function openWith(files: Record<string, string>, options: ChatOptions = {}): Promise<Chat> {
     const directory = await mkdtemp(join(tmpdir(), "chat-"));
     try {
-      for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
+      for (const [name, text] of Object.entries(files)) {
+        await mkdir(dirname(join(directory, name)), { recursive: true });
+        await writeFile(join(directory, name), text);
+      }
       return await openChat(directory, options);
     } finally {
       await rm(directory, { recursive: true });
@@ -232,16 +182,34 @@ describe("the files of a checkpoint", () => {
     expect(chat.encode(golden[0]!.messages).ids).toEqual(golden[0]!.ids);
   });
 
-  it("may hold named templates, of which the default one is used", async () => {
-    const named = [
-      { name: "rag", template: "{{ 1 }}" },
-      { name: "default", template: chatTemplate },
-    ];
+  it.each<[string, unknown]>([
+    [
+      "a list",
+      [
+        { name: "rag", template: "{{ 1 }}" },
+        { name: "default", template: chatTemplate },
+      ],
+    ],
+    ["a mapping", { tool_use: "{{ 1 }}", default: chatTemplate }],
+  ])("may hold named templates as %s, of which the default one is used", async (_, named) => {
     const chat = await openWith({
       "tokenizer.json": tokenizer,
       "tokenizer_config.json": JSON.stringify({ ...rest, chat_template: named }),
     });
     expect(chat.encode(golden[0]!.messages).ids).toEqual(golden[0]!.ids);
+  });
+
+  it("may hold named templates as files, beside the default one or with it among them", async () => {
+    const config = { ...rest, chat_template: "{{ 1 }}" };
+    const files = { "tokenizer.json": tokenizer, "tokenizer_config.json": JSON.stringify(config) };
+    for (const more of [
+      { "chat_template.jinja": chatTemplate, "additional_chat_templates/tool_use.jinja": "{{ 1 }}" },
+      { "chat_template.jinja": chatTemplate, "additional_chat_templates/default.jinja": "{{ 1 }}" },
+      { "additional_chat_templates/default.jinja": chatTemplate },
+    ]) {
+      const chat = await openWith({ ...files, ...more });
+      expect(chat.encode(golden[0]!.messages).ids).toEqual(golden[0]!.ids);
+    }
   });
 
   it("may name special tokens in special_tokens_map.json, as objects", async () => {
@@ -270,6 +238,15 @@ describe("the files of a checkpoint", () => {
       { "tokenizer.json": tokenizer, "tokenizer_config.json": '{"chat_template":[]}' },
       "bad-chat-template",
       "",
+    ],
+    [
+      "other named templates alone",
+      {
+        "tokenizer.json": tokenizer,
+        "tokenizer_config.json": '{"chat_template":[{"name":"rag","template":"x"}]}',
+      },
+      "bad-chat-template",
+      "--chat-template FILE",
     ],
     [
       "a list as configuration",

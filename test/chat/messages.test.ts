@@ -31,6 +31,11 @@ describe("validateMessages", () => {
       [{ role: "user<|eot_id|>", content: "Hi" }],
       "embed: message 0: role must be one of system,",
     ],
+    [
+      "half a character",
+      [user, { role: "assistant", content: "🦊".slice(0, 1) }],
+      "embed: message 1: content must be valid Unicode, got half a character (U+D83E) at position 0",
+    ],
     ["tool calls", [{ ...assistant, tool_calls: [{}] }], "embed: message 0: tool_calls are not supported"],
   ])("refuses %s", (_, value, message) => {
     expect(() => validateMessages(value, "embed")).toThrow(message);

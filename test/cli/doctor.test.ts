@@ -2,7 +2,6 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { cacheFolder } from "../../src/cli/doctor-cache.ts";
 import { KNOWN_ANSWER } from "../../src/cli/doctor-engine.ts";
 import { runCli } from "../run-cli.ts";
 
@@ -44,11 +43,4 @@ test("a check that fails names its remedy, and the exit code is 1", () => {
   expect(stdout).toMatch(/^FAIL {2}cache .*doctor\.test\.ts: expected a folder, got a file\n +set HF_HOME/m);
   expect(stdout).toMatch(/1 of 7 checks failed/);
   expect(status).toBe(1);
-});
-
-test("the cache is where Hugging Face's libraries look for it", () => {
-  expect(cacheFolder({ HF_HUB_CACHE: "/a", HF_HOME: "/b" })).toBe("/a");
-  expect(cacheFolder({ HF_HOME: "/b", XDG_CACHE_HOME: "/c" })).toBe("/b/hub");
-  expect(cacheFolder({ XDG_CACHE_HOME: "/c" })).toBe("/c/huggingface/hub");
-  expect(cacheFolder({})).toMatch(/\/\.cache\/huggingface\/hub$/);
 });

@@ -196,7 +196,13 @@ test("--explain-tokens shows text, ids, BOS, gating token and response without r
   const [explained, failed] = parse(stdout);
   expect(code).toBe(2);
   expect(failed).toMatchObject({ index: 1, error: expect.stringMatching(/^line 2: /) });
-  expect(explained).toMatchObject({ id: "a", index: 0, bos: "on" });
+  expect(explained).toMatchObject({
+    id: "a",
+    index: 0,
+    bos: "on",
+    bosRule: "template",
+    bosOutcome: "written",
+  });
   expect(explained.text).toContain("Name a prime.");
   expect(explained.tokenStrings).toHaveLength(explained.ids.length);
   expect(explained.tokenStrings[0]).toBe("<|begin_of_text|>");
@@ -206,10 +212,14 @@ test("--explain-tokens shows text, ids, BOS, gating token and response without r
   expect(scored.tokens).toBe(explained.ids.length);
 
   const people = (await score(file, "--explain-tokens", "--limit", "1")).stdout;
-  expect(people).toMatch(/^a {2}\d+ tokens, \d+ of them the response; BOS on/);
+  expect(people).toMatch(/^a {2}\d+ tokens, \d+ of them the response\nBOS on \(/);
+  expect(people).toContain("BOS on (the chat template writes it): written by the template");
   expect(people).toMatch(/<\|eot_id\|> +← gating token/);
   expect(people).not.toContain("\u001b");
-  expect((await score(file, "--explain-tokens", "--bos", "off", "--limit", "1")).stdout).toMatch(/BOS off/);
+  const without = (await score(file, "--explain-tokens", "--bos", "off", "--limit", "1")).stdout;
+  expect(without).toContain(
+    "BOS off (asked for with --bos, now or when the model was trained): taken out of",
+  );
 });
 
 test("a reader that has seen enough ends the run quietly", async () => {

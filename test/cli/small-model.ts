@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Heads, headsToTensors } from "../../src/armo/heads.ts";
 import { openChat } from "../../src/chat/chat.ts";
 import { openCheckpoint } from "../../src/checkpoint/checkpoint.ts";
-import { resolveLocation } from "../../src/checkpoint/location.ts";
+import { EMBEDDED_DIRECTORY } from "../../src/checkpoint/location.ts";
 import { writeSafetensors } from "../../src/checkpoint/safetensors-writer.ts";
 import { createRandom } from "../../src/random.ts";
 
@@ -29,7 +29,7 @@ export async function writeSmallModel(directory: string, seed = 1): Promise<void
     },
     marginScale: 5,
   };
-  const backbone = resolveLocation("tiny");
+  const backbone = EMBEDDED_DIRECTORY;
   const { fingerprint } = await openCheckpoint(backbone);
   const chat = await openChat(backbone);
   const config = {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Backbone, openBackbone } from "../../src/backbone/backbone.ts";
 import { type Chat, openChat } from "../../src/chat/chat.ts";
-import { resolveLocation } from "../../src/checkpoint/location.ts";
+import { EMBEDDED_DIRECTORY } from "../../src/checkpoint/location.ts";
 import { parseDataLocation } from "../../src/data/location.ts";
 import { type EmbedOptions, embed } from "../../src/embedding/embed.ts";
 import { openEmbeddingSet } from "../../src/embedding/embedding-set.ts";
@@ -17,7 +17,7 @@ let backbone: Backbone;
 let chat: Chat;
 beforeAll(async () => {
   backbone = await openBackbone("tiny", { threads: 1 });
-  chat = await openChat(resolveLocation("tiny"));
+  chat = await openChat(EMBEDDED_DIRECTORY);
 });
 afterAll(async () => {
   await backbone.close();

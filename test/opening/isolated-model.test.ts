@@ -10,7 +10,7 @@ import { type Heads, headsToTensors } from "../../src/armo/heads.ts";
 import { promptKey } from "../../src/armo/training-rows.ts";
 import { openChat } from "../../src/chat/chat.ts";
 import type { Message } from "../../src/chat/messages.ts";
-import { resolveLocation } from "../../src/checkpoint/location.ts";
+import { EMBEDDED_DIRECTORY } from "../../src/checkpoint/location.ts";
 import { writeSafetensors } from "../../src/checkpoint/safetensors-writer.ts";
 import { promptHash } from "../../src/data/prompt-hash.ts";
 import { InputError } from "../../src/errors.ts";
@@ -62,7 +62,7 @@ describe("an isolated model", () => {
   });
 
   test("scores token ids, and knows objectives and training prompts", async () => {
-    const chat = await openChat(resolveLocation("tiny"));
+    const chat = await openChat(EMBEDDED_DIRECTORY);
     const ids = conversations.map((conversation) => chat.encode(conversation).ids);
     expect(await isolated.scoreTokens(ids)).toStrictEqual(await here.scoreTokens(ids));
     expect(isolated.objectives).toEqual(here.objectives);
@@ -238,7 +238,7 @@ async function writeModel(): Promise<void> {
     },
     marginScale: 12.5,
   };
-  const chat = await openChat(resolveLocation("tiny"));
+  const chat = await openChat(EMBEDDED_DIRECTORY);
   const config = {
     model_type: "armorm",
     hidden_size: H,
