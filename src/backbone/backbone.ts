@@ -9,12 +9,13 @@ import { InputError } from "../errors.ts";
 import { describeDecoder } from "./architectures/families.ts";
 import { type Decoder, linearMatrices, parameterCount } from "./decoder.ts";
 import { buildDecoderGraph } from "./decoder-graph.ts";
+import { availableMemory, mustCastLate, runBudget } from "./memory.ts";
 import { nextTokenLogits } from "./next-token-logits.ts";
 import { type Pack, packSequences, type Sequence } from "./packing.ts";
 import type { QuantizedDtype } from "./quantization/blocks.ts";
-import { openQuantized } from "./quantization/cache.ts";
+import { type CacheOptions, openQuantized } from "./quantization/cache.ts";
 import { type RopeTable, ropeTable } from "./rope.ts";
-import { planRuns, type RunBudget } from "./runs.ts";
+import { planRuns } from "./runs.ts";
 
 /** One sequence, and the positions whose hidden states are wanted. */
 export interface HiddenStatesRequest {
@@ -101,18 +102,15 @@ export interface BackboneOptions {
 /** Parameters from which `auto` computes in int8: f32 would take 4 GB and half the speed. */
 export const AUTO_INT8_PARAMETERS = 1e9;
 
-// Enough tokens for full speed, few enough for some hundred MB of activations in an 8 B model. Attention reads a path
-// per response, prompt included, so its slots have a limit of their own; its scores are never in memory as a whole.
-const RUN_BUDGET: RunBudget = { tokens: 2048, slots: 16_384 };
-
 /**
  * Opens the backbone of a checkpoint (a directory, `tiny`, or `org/name[@revision]` on the hub) on the CPU, weights read from the
  * checkpoint's own files, or from quantized copies in the cache.
  *
  * @throws {InputError} `unsupported-model`, by the name of what is not supported; what `openCheckpoint` refuses.
  *
- * Cost: f16 and bf16 weights are widened at load, 4 bytes a parameter in memory; f32 weights are used from the file
- * and also kept in the layout of the matrix kernels. `hiddenStates` blocks the event loop while a run computes.
+ * Cost: f32 takes 4 bytes a parameter and some seconds to load; a checkpoint of f16 or bf16 for which that is too much is
+ * widened as it is used, with no memory beyond the mapped files. int8 takes 1.03 bytes a parameter, int4 0.63.
+ * `hiddenStates` blocks the event loop while a run computes.
  */
 export async function openBackbone(location: string, options: BackboneOptions = {}): Promise<Backbone> {
   const { dtype = "auto", threads, signal, onNote, onQuantize: onProgress } = options;
@@ -127,16 +125,41 @@ export async function openBackbone(location: string, options: BackboneOptions = 
   const decoder = describeDecoder(checkpoint);
   const large = parameterCount(decoder) >= AUTO_INT8_PARAMETERS;
   const chosen: BackboneDtype = dtype === "auto" ? (large ? "int8" : "f32") : dtype;
-  const source = checkpoint.directory;
-  const quantized =
-    chosen === "f32"
-      ? undefined
-      : await openQuantized(linearMatrices(decoder), chosen, { source, signal, onNote, onProgress });
-  const session = await openSession(
-    buildDecoderGraph(decoder, quantized === undefined ? {} : { quantized }),
-    threads === undefined ? {} : { threads },
-  );
+  const session = await (chosen === "f32"
+    ? openFloat(decoder, threads, onNote)
+    : openBlocks(decoder, chosen, threads, { source: checkpoint.directory, signal, onNote, onProgress }));
   return localBackbone(decoder, session, checkpoint.fingerprint, chosen);
+}
+
+/**
+ * f32. Where f16 and bf16 matrices cannot all be widened for good, they are at every use, on one thread: on several, ONNX Runtime
+ * adds products with matrices that it has not packed in an order that depends on the batch.
+ */
+function openFloat(
+  decoder: Decoder,
+  threads: number | undefined,
+  onNote: BackboneOptions["onNote"],
+): Promise<Session> {
+  if (!mustCastLate(decoder, availableMemory())) {
+    return openSession(buildDecoderGraph(decoder), threads === undefined ? {} : { threads });
+  }
+  onNote?.(
+    "too little memory to hold the weights in f32: they are widened as they are used, on one thread; int8 is faster",
+  );
+  return openSession(buildDecoderGraph(decoder, { lateCasts: true }), {
+    threads: 1,
+    config: { "optimization.disable_specified_optimizers": "ConstantFolding" },
+  });
+}
+
+async function openBlocks(
+  decoder: Decoder,
+  dtype: QuantizedDtype,
+  threads: number | undefined,
+  options: CacheOptions,
+): Promise<Session> {
+  const quantized = await openQuantized(linearMatrices(decoder), dtype, options);
+  return openSession(buildDecoderGraph(decoder, { quantized }), threads === undefined ? {} : { threads });
 }
 
 const DTYPES: readonly unknown[] = ["auto", "f32", "int8", "int4"];
@@ -182,7 +205,7 @@ function localBackbone(
       let doneTokens = 0;
       const runs = planRuns(
         sequences.map(({ ids }) => ids),
-        RUN_BUDGET,
+        runBudget(decoder, availableMemory()),
       );
       for (const run of runs) {
         signal?.throwIfAborted();
