@@ -1,9 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
+import type { BackboneDtype } from "../backbone/backbone.ts";
 import type { ChatOptions } from "../chat/chat.ts";
 import type { Embedder } from "../embedding/embedder.ts";
 import { InputError } from "../errors.ts";
 import { parseIds, parseThreads, pick } from "./flags.ts";
+import { watchQuantizing } from "./quantizing.ts";
 
 /** What decides how a conversation becomes token ids. */
 export interface ChatFlags {
@@ -16,12 +18,14 @@ export interface ChatFlags {
 /** Options of every command that runs a backbone. */
 export interface BackboneFlags extends ChatFlags {
   threads?: number;
+  dtype?: "auto" | BackboneDtype;
 }
 
 /** A backbone and its chat, as a command's options ask for them. */
 export async function openForFlags(location: string, flags: BackboneFlags): Promise<Embedder> {
   const { openEmbedder } = await import("../embedding/embedder.ts");
-  return openEmbedder(location, { ...(await chatOptions(flags)), ...pick(flags, ["threads"]) });
+  const options = { ...(await chatOptions(flags)), ...pick(flags, ["threads", "dtype"]) };
+  return watchQuantizing((watch) => openEmbedder(location, { ...options, ...watch }));
 }
 
 /** Adds the options for backbones that lack a template, a known family or a BOS rule. */
@@ -31,6 +35,12 @@ export function withBackboneOptions(command: Command): Command {
     .option("--gating-pattern <ids>", "token ids whose last occurrence begins at the gating token", parseIds)
     .addOption(new Option("--bos <when>", "whether conversations begin with BOS").choices(["on", "off"]))
     .option("--compat", "let special tokens inside messages act, as Hugging Face does")
+    .addOption(
+      new Option(
+        "--dtype <type>",
+        "arithmetic of the backbone: int8 and int4 quantize its weights, once",
+      ).choices(["auto", "f32", "int8", "int4"]),
+    )
     .option("--threads <n>", "threads for the backbone", parseThreads);
 }
 
