@@ -198,11 +198,16 @@ async function matricesOf(
   );
 }
 
-/** Removes what processes that are gone have left unfinished. */
+/** Who quantizes writes all the time: what has not been written to for this long is nobody's. */
+const ABANDONED_MS = 600_000;
+
+/** Removes what processes that are gone, or whose number another process has now, have left unfinished. */
 async function removeAbandoned(root: string): Promise<void> {
   for (const name of await readdir(root)) {
     const pid = Number(TEMPORARY.exec(name)?.[1]);
-    if (!Number.isNaN(pid) && pid !== process.pid && !isRunning(pid)) {
+    if (Number.isNaN(pid) || pid === process.pid) continue;
+    const written = await stat(join(root, name, WEIGHTS)).catch(() => stat(join(root, name)));
+    if (!isRunning(pid) || Date.now() - written.mtimeMs > ABANDONED_MS) {
       await rm(join(root, name), { recursive: true, force: true });
     }
   }

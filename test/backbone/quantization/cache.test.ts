@@ -1,4 +1,15 @@
-import { appendFile, chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  chmod,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -138,6 +149,10 @@ test("what a killed process has left is removed, what a running one is at is not
   const root = join(folder, "quantized");
   await mkdir(join(root, `abc.${2 ** 22 + 1}-00.tmp`), { recursive: true });
   await mkdir(join(root, `abc.${process.ppid}-00.tmp`), { recursive: true });
+  // A process number that another process has now.
+  const reused = join(root, `abc.${process.ppid}-01.tmp`);
+  await mkdir(reused, { recursive: true });
+  await utimes(reused, 0, 0);
   await open();
   expect(await entries()).toEqual([expect.stringMatching(/-int8-v1$/), `abc.${process.ppid}-00.tmp`].sort());
 });
