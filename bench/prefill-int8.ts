@@ -27,7 +27,7 @@ export async function measurePrefillInt8(): Promise<Claim[]> {
   const ids = randomIds(TOKENS, VOCABULARY);
   const [ours, peer] = await medians(ROUNDS, [
     timed(() => backbone.hiddenStates([{ ids }])),
-    llama && llama.run,
+    llama?.run,
   ]);
   const text = `prefill int8, ${TOKENS} tokens, Llama-3.2-1B widths, ${LAYERS} layers: ${llama?.version ?? "llama.cpp"}, Q8_0`;
   return [claim(text, ours! * 1000, llama && peer! * 1000, "ms", 2)];

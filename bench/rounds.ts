@@ -20,11 +20,11 @@ export const timed =
  *
  * Threads of the work before may still spin for some milliseconds: each begins after a pause.
  */
-export async function medians(rounds: number, works: readonly (Work | null)[]): Promise<number[]> {
+export async function medians(rounds: number, works: readonly (Work | undefined)[]): Promise<number[]> {
   const seconds: number[][] = works.map(() => []);
   for (let round = 0; round <= rounds; round++) {
     for (const [i, work] of works.entries()) {
-      if (work === null) continue;
+      if (work === undefined) continue;
       await setTimeout(100);
       const taken = await work();
       if (round > 0) seconds[i]!.push(taken);
