@@ -31,7 +31,13 @@ export async function measurePacking(): Promise<Claim[]> {
     const about = `${dtype}, ${SHAPE}`;
     const pair = family(256, 64, 2);
     claims.push(
-      await against(backbone, [pair], pair.map(single), `pair, prompt 256, responses 64, ${about}: apart`, 1.5),
+      await against(
+        backbone,
+        [pair],
+        pair.map(single),
+        `pair, prompt 256, responses 64, ${about}: apart`,
+        1.5,
+      ),
     );
     const candidates = family(256, 64, 16);
     claims.push(

@@ -24,10 +24,7 @@ export async function measurePrefillF32(): Promise<Claim[]> {
   await using torch = await startPythonPeer("prefill.py", "torch", [JSON.stringify(shape), TOKENS, threads]);
 
   const ids = randomIds(TOKENS, VOCABULARY);
-  const [ours, peer] = await medians(ROUNDS, [
-    timed(() => backbone.hiddenStates([{ ids }])),
-    torch?.run,
-  ]);
+  const [ours, peer] = await medians(ROUNDS, [timed(() => backbone.hiddenStates([{ ids }])), torch?.run]);
   const text = `prefill f32, ${TOKENS} tokens, Llama-3.2-1B widths, ${LAYERS} layers: ${torch?.version ?? "PyTorch"}`;
   return [claim(text, ours! * 1000, torch && peer! * 1000, "ms", 1.3)];
 }

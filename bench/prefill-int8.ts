@@ -25,16 +25,13 @@ export async function measurePrefillInt8(): Promise<Claim[]> {
   await using llama = await startLlama(folder.path, threads);
 
   const ids = randomIds(TOKENS, VOCABULARY);
-  const [ours, peer] = await medians(ROUNDS, [
-    timed(() => backbone.hiddenStates([{ ids }])),
-    llama?.run,
-  ]);
+  const [ours, peer] = await medians(ROUNDS, [timed(() => backbone.hiddenStates([{ ids }])), llama?.run]);
   const text = `prefill int8, ${TOKENS} tokens, Llama-3.2-1B widths, ${LAYERS} layers: ${llama?.version ?? "llama.cpp"}, Q8_0`;
   return [claim(text, ours! * 1000, llama && peer! * 1000, "ms", 2)];
 }
 
 async function startLlama(folder: string, threads: number) {
-  const library = llamaCppFolder(join(folder, "llama-cpp"));
+  const library = await llamaCppFolder(join(folder, "llama-cpp"));
   if (library === null) return null;
   const file = join(folder, "random.gguf");
   await writeRandomGguf(file, { ...SHAPES["llama-3.2-1b"], layers: LAYERS, vocabulary: VOCABULARY });

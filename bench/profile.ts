@@ -105,6 +105,8 @@ function report(tokens: number, paths: string, runs: readonly Map<string, number
   const weights = hidden * headSize * (2 * heads + 2 * keyValueHeads) + 3 * hidden * intermediate;
   const gflops = (2 * weights * SHAPE.layers * tokens) / productMs / 1e6;
   const shares = times.slice(0, 8).map(({ operator, ms }) => `${operator} ${ms.toFixed(1)}`);
-  console.log(`${dtype} T=${tokens} paths ${paths}: ${total.toFixed(0)} ms, products ${gflops.toFixed(0)} GFLOP/s`);
+  console.log(
+    `${dtype} T=${tokens} paths ${paths}: ${total.toFixed(0)} ms, products ${gflops.toFixed(0)} GFLOP/s`,
+  );
   console.log(`  ${shares.join(", ")}`);
 }
