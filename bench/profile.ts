@@ -13,7 +13,7 @@ import { SHAPES, writeRandomCheckpoint } from "./random-checkpoint.ts";
 import { randomIds } from "./random-ids.ts";
 import { temporaryFolder } from "./temporary.ts";
 
-const [VOCABULARY, RUNS] = [1024, 4];
+const [VOCABULARY, ROUNDS] = [1024, 5];
 const [dtype = "int8", layers = "2"] = process.argv.slice(2);
 const SHAPE = { ...SHAPES["llama-3.2-1b"], layers: Number(layers) };
 
@@ -41,27 +41,32 @@ interface Event {
   readonly args?: { readonly op_name?: string };
 }
 
-for (const { count, shared, own } of PACKINGS) {
+const calls = PACKINGS.map(({ count, shared, own }) => {
   const prompt = randomIds(shared, VOCABULARY);
-  const requests = Array.from({ length: count }, (_, i) => ({
+  return Array.from({ length: count }, (_, i) => ({
     ids: [...prompt, i, ...randomIds(own - 1, VOCABULARY, i + 2)],
   }));
-  const runs = await profiled(async () => {
-    await using backbone = await openBackbone(folder.path, { dtype: dtype as "f32" | "int8" });
-    for (let run = 0; run <= RUNS; run++) await backbone.hiddenStates(requests);
-  });
-  report(shared + count * own, `${count} × ${shared + own}`, runs.slice(1));
-}
+});
+// In turn, so that a busy minute of the machine slows all of them.
+const runs = await profiled(async () => {
+  await using backbone = await openBackbone(folder.path, { dtype: dtype as "f32" | "int8" });
+  for (let round = 0; round <= ROUNDS; round++) {
+    for (const requests of calls) await backbone.hiddenStates(requests);
+  }
+});
+PACKINGS.forEach(({ count, shared, own }, i) => {
+  const ofPacking = runs.filter((_, run) => run >= PACKINGS.length && run % PACKINGS.length === i);
+  report(shared + count * own, `${count} × ${shared + own}`, ofPacking);
+});
 
-/** Milliseconds by operator of each run. */
+/** Milliseconds by operator of each run of the session that the work opens. */
 async function profiled(work: () => Promise<void>): Promise<Map<string, number>[]> {
   const { create } = ort.InferenceSession;
-  const prefix = join(folder.path, `profile-${Math.random()}`);
   ort.InferenceSession.create = (async (graph: Uint8Array, options: object) => {
     const session = await create.call(ort.InferenceSession, graph, {
       ...options,
       enableProfiling: true,
-      profileFilePrefix: prefix,
+      profileFilePrefix: join(folder.path, "profile"),
     });
     const release = session.release.bind(session);
     session.release = async () => {
@@ -72,9 +77,8 @@ async function profiled(work: () => Promise<void>): Promise<Map<string, number>[
   }) as typeof create;
   await work();
   ort.InferenceSession.create = create;
-  const name = (await readdir(folder.path)).find((file) => join(folder.path, file).startsWith(prefix))!;
-  const events = JSON.parse(await readFile(join(folder.path, name), "utf8")) as Event[];
-  return runsOf(events);
+  const name = (await readdir(folder.path)).find((file) => /^profile.*\.json$/.test(file))!;
+  return runsOf(JSON.parse(await readFile(join(folder.path, name), "utf8")) as Event[]);
 }
 
 /** An event of a run comes after those of its operators. */
