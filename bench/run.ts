@@ -54,7 +54,8 @@ for (const [, measure] of chosen) {
   for (const { claim, ours, peer, unit, ratio, bar } of await measure()) {
     if (options.json) console.log(JSON.stringify({ claim, ours, peer, unit, ratio, bar }));
     else {
-      const against = peer === null ? "peer not installed" : `${peer} ${unit}, ratio ${ratio} (bar ${bar})`;
+      const expected = bar === null ? "no bar" : `bar ${bar}`;
+      const against = peer === null ? "peer not installed" : `${peer} ${unit}, ratio ${ratio} (${expected})`;
       console.log(`${claim}\n  ours ${ours} ${unit}, peer ${against}`);
     }
   }
