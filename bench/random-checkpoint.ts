@@ -1,4 +1,4 @@
-// Writes an ArmoRM checkpoint of random bf16 weights in a real model's shape, in the published layout, with the built-in
+// Writes an ArmoRM checkpoint of random weights in a real model's shape, in the published layout, with the built-in
 // backbone's tokenizer: for measuring what size costs, not for judging anything.
 //
 //     npx tsx bench/random-checkpoint.ts llama-3-8b ../armorm-8b      16 GB
@@ -10,7 +10,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { elementBytes } from "../src/checkpoint/dtypes.ts";
 import { layOutSafetensors, type TensorShape } from "../src/checkpoint/safetensors-writer.ts";
 
-interface Shape {
+export interface Shape {
   readonly hidden: number;
   readonly intermediate: number;
   readonly layers: number;
@@ -57,11 +57,25 @@ const POOL_VALUES = 1 << 24;
 const GATE_WIDTH = 1024;
 const OBJECTIVES = 19;
 
-/** Writes the checkpoint. `layers`: fewer layers than the real one, for quicker measurements. */
-export async function writeRandomCheckpoint(folder: string, name: ShapeName, layers?: number): Promise<void> {
-  const shape = { ...SHAPES[name], ...(layers === undefined ? {} : { layers }) };
+export interface RandomCheckpointOptions {
+  /** Fewer layers than the real one, for quicker measurements. */
+  readonly layers?: number;
+  /** Fewer tokens than the real one, for smaller files: an embedding is looked up, whatever its size. */
+  readonly vocabulary?: number;
+  /** Default BF16. F32: the same values, twice the bytes, no widening when they are loaded. */
+  readonly dtype?: "BF16" | "F32";
+}
+
+/** Writes the checkpoint. */
+export async function writeRandomCheckpoint(
+  folder: string,
+  name: ShapeName,
+  { dtype = "BF16", ...smaller }: RandomCheckpointOptions = {},
+): Promise<void> {
+  const shape = { ...SHAPES[name], ...smaller };
   await mkdir(folder, { recursive: true });
-  const shards = shardsOf([...backboneTensors(shape), ...headTensors(shape.hidden)]);
+  const bf16 = [...backboneTensors(shape), ...headTensors(shape.hidden)];
+  const shards = shardsOf(bf16.map(([tensor, { shape }]) => [tensor, { dtype, shape }]));
   const pool = randomPool();
   const weightMap: Record<string, string> = {};
   let total = 0;
@@ -72,14 +86,14 @@ export async function writeRandomCheckpoint(folder: string, name: ShapeName, lay
     await handle.write(header);
     for (const [tensor, { shape: dims }] of tensors) {
       weightMap[tensor] = file;
-      for (const piece of pieces(tensor, dims, pool)) await handle.write(piece);
+      for (const bits of pieces(tensor, dims, pool)) await handle.write(bytesOf(bits, dtype));
     }
     await handle.close();
     total += bytes - header.length;
   }
   const index = { metadata: { total_size: total }, weight_map: weightMap };
   await writeFile(join(folder, "model.safetensors.index.json"), JSON.stringify(index));
-  await writeFile(join(folder, "config.json"), JSON.stringify(configOf(shape), null, 2));
+  await writeFile(join(folder, "config.json"), JSON.stringify(configOf(shape, dtype), null, 2));
   const tiny = fileURLToPath(new URL("../models/tiny/", import.meta.url));
   for (const file of ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"])
     await copyFile(join(tiny, file), join(folder, file));
@@ -151,11 +165,11 @@ function randomPool(): Uint16Array {
   });
 }
 
-/** A tensor's bytes: ones for norms, else the pool from a place of its own on, scaled by a power of two near 1/√inputs. */
-function* pieces(name: string, dims: readonly number[], pool: Uint16Array): Generator<Uint8Array> {
+/** A tensor's bf16 patterns: ones for norms, else the pool from a place of its own on, scaled by a power of two near 1/√inputs. */
+function* pieces(name: string, dims: readonly number[], pool: Uint16Array): Generator<Uint16Array> {
   const values = dims.reduce((product, size) => product * size, 1);
   if (/norm\.weight$|logit_scale$/.test(name)) {
-    yield new Uint8Array(new Uint16Array(values).fill(0x3f80).buffer);
+    yield new Uint16Array(values).fill(0x3f80);
     return;
   }
   // The exponent stands above seven bits of fraction; what would fall below the smallest exponent becomes zero.
@@ -164,10 +178,16 @@ function* pieces(name: string, dims: readonly number[], pool: Uint16Array): Gene
   let at = [...name].reduce((hash, c) => (Math.imul(hash, 31) + c.charCodeAt(0)) >>> 0, 7) % POOL_VALUES;
   for (let left = values; left > 0; ) {
     const count = Math.min(left, POOL_VALUES - at);
-    yield new Uint8Array(scaled.buffer, 2 * at, 2 * count);
+    yield scaled.subarray(at, at + count);
     left -= count;
     at = 0;
   }
+}
+
+/** bf16 is the upper half of f32. */
+function bytesOf(bits: Uint16Array, dtype: "BF16" | "F32"): Uint8Array {
+  if (dtype === "BF16") return new Uint8Array(bits.buffer, bits.byteOffset, bits.byteLength);
+  return new Uint8Array(Uint32Array.from(bits, (pattern) => pattern << 16).buffer);
 }
 
 const scaledPools = new Map<number, Uint16Array>();
@@ -180,7 +200,7 @@ function scaledPool(pool: Uint16Array, shift: number): Uint16Array {
   return scaled;
 }
 
-function configOf(s: Shape) {
+function configOf(s: Shape, dtype: "BF16" | "F32") {
   return {
     architectures: ["LlamaForRewardModelWithGating"],
     model_type: "llama",
@@ -195,7 +215,7 @@ function configOf(s: Shape) {
     max_position_embeddings: 8192,
     rms_norm_eps: 1e-5,
     rope_theta: 500_000,
-    torch_dtype: "bfloat16",
+    torch_dtype: dtype === "F32" ? "float32" : "bfloat16",
   };
 }
 
@@ -205,7 +225,8 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
     console.error(`usage: random-checkpoint.ts ${Object.keys(SHAPES).join("|")} FOLDER [LAYERS]`);
     process.exit(2);
   }
-  await writeRandomCheckpoint(folder, name as ShapeName, layers === undefined ? undefined : Number(layers));
+  const smaller = layers === undefined ? {} : { layers: Number(layers) };
+  await writeRandomCheckpoint(folder, name as ShapeName, smaller);
   const { weight_map } = JSON.parse(await readFile(join(folder, "model.safetensors.index.json"), "utf8"));
   console.log(`${folder}: ${Object.keys(weight_map).length} tensors`);
 }
