@@ -4,7 +4,10 @@
 
 import { setImmediate } from "node:timers/promises";
 import { openCheckpoint } from "../checkpoint/checkpoint.ts";
-import { type Feed, openSession, type Session } from "../engine/session.ts";
+import { chooseDevice, type Device } from "../engine/devices.ts";
+import type { Graph } from "../engine/graph.ts";
+import { isOutOfMemory } from "../engine/out-of-memory.ts";
+import { type Feed, openSession, type Session, type SessionOptions } from "../engine/session.ts";
 import { InputError } from "../errors.ts";
 import { describeDecoder } from "./architectures/families.ts";
 import { type Decoder, linearMatrices, parameterCount } from "./decoder.ts";
@@ -14,6 +17,7 @@ import { type Pack, packSequences, type Sequence } from "./packing.ts";
 import type { QuantizedDtype } from "./quantization/blocks.ts";
 import { openQuantized } from "./quantization/cache.ts";
 import { type RopeTable, ropeTable } from "./rope.ts";
+import { computeOrSplit } from "./run-splitting.ts";
 import { planRuns, type RunBudget } from "./runs.ts";
 
 /** One sequence, and the positions whose hidden states are wanted. */
@@ -48,13 +52,17 @@ export interface Backbone extends AsyncDisposable {
   readonly fingerprint: string;
   /** The arithmetic, whatever the checkpoint stores. */
   readonly dtype: BackboneDtype;
+  /** Where it computes. */
+  readonly device: Device;
   /**
    * Hidden states after the final norm, at the requested positions.
    *
-   * A row depends on nothing but the tokens up to its position: alone or in any batch its bits are the same. Prefixes
-   * that requests of one call share are computed once.
+   * A row depends on nothing but the tokens up to its position: alone or in any batch its bits are the same (on the CPU; on
+   * GPUs that is not proven). Prefixes that requests of one call share are computed once. What does not fit in memory together
+   * is computed in smaller parts.
    *
    * @returns Per request, in order, `[P, H]` row-major.
+   * @throws {InputError} `out-of-memory` when one sequence alone does not fit; `overflow` when values outgrow f16.
    * @throws {RangeError} When an id is outside the vocabulary, a position outside the sequence, or a sequence empty or
    * longer than `maxTokens`.
    */
@@ -81,14 +89,17 @@ export interface Backbone extends AsyncDisposable {
 }
 
 /**
- * Arithmetic of the linear layers. f32: as stored, widened. int8: weights in blocks of 128, about 1 % error in a hidden state.
+ * Arithmetic of the linear layers. f32: as stored, widened. f16: matrix products and attention in f16, for GPUs; on the CPU it is
+ * f32 arithmetic on values rounded to f16, slower than f32. int8: weights in blocks of 128, about 1 % error in a hidden state.
  * int4: weights in blocks of 32, half the memory of int8 and ten times its error.
  */
-export type BackboneDtype = "f32" | QuantizedDtype;
+export type BackboneDtype = "f32" | "f16" | QuantizedDtype;
 
 export interface BackboneOptions {
-  /** Default: `auto`, f32 below {@link AUTO_INT8_PARAMETERS}, int8 from there on. */
+  /** Default: `auto`, on a GPU f16, on the CPU f32 below {@link AUTO_INT8_PARAMETERS} and int8 from there on. */
   readonly dtype?: "auto" | BackboneDtype;
+  /** Default: `auto`, CUDA where it is installed and starts, else the CPU. WebGPU must be asked for. */
+  readonly device?: "auto" | Device;
   /** Threads of one operator. Default: one per physical core. */
   readonly threads?: number;
   /** Called with bytes while weights are quantized, which happens once per checkpoint and dtype. */
@@ -98,7 +109,7 @@ export interface BackboneOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Parameters from which `auto` computes in int8: f32 would take 4 GB and half the speed. */
+/** Parameters from which `auto` computes in int8 on the CPU: f32 would take 4 GB and half the speed. */
 export const AUTO_INT8_PARAMETERS = 1e9;
 
 // Enough tokens for full speed, few enough for some hundred MB of activations in an 8 B model. Attention reads a path
@@ -106,12 +117,13 @@ export const AUTO_INT8_PARAMETERS = 1e9;
 const RUN_BUDGET: RunBudget = { tokens: 2048, slots: 16_384 };
 
 /**
- * Opens the backbone of a checkpoint directory on the CPU, weights read from the checkpoint's own files, or from quantized
- * copies in the cache.
+ * Opens the backbone of a checkpoint directory, weights read from the checkpoint's own files, or from quantized copies in the
+ * cache.
  *
- * @throws {InputError} `unsupported-model`, by the name of what is not supported; what `openCheckpoint` refuses.
+ * @throws {InputError} `unsupported-model`, by the name of what is not supported; `missing-device`; `out-of-memory` when the
+ *   weights do not fit; what `openCheckpoint` refuses.
  *
- * Cost: f16 and bf16 weights are widened at load, 4 bytes a parameter in memory; f32 weights are used from the file
+ * Cost: on the CPU f16 and bf16 weights are widened at load, 4 bytes a parameter in memory; f32 weights are used from the file
  * and also kept in the layout of the matrix kernels. `hiddenStates` blocks the event loop while a run computes.
  */
 export async function openBackbone(location: string, options: BackboneOptions = {}): Promise<Backbone> {
@@ -125,27 +137,45 @@ export async function openBackbone(location: string, options: BackboneOptions = 
   }
   const checkpoint = await openCheckpoint(location);
   const decoder = describeDecoder(checkpoint);
-  const large = parameterCount(decoder) >= AUTO_INT8_PARAMETERS;
-  const chosen: BackboneDtype = dtype === "auto" ? (large ? "int8" : "f32") : dtype;
+  const device = await chooseDevice(options.device ?? "auto", onNote);
+  const chosen = dtype === "auto" ? defaultDtype(decoder, device) : dtype;
   const source = checkpoint.directory;
   const quantized =
-    chosen === "f32"
+    chosen === "f32" || chosen === "f16"
       ? undefined
       : await openQuantized(linearMatrices(decoder), chosen, { source, signal, onNote, onProgress });
-  const session = await openSession(
-    buildDecoderGraph(decoder, quantized),
-    threads === undefined ? {} : { threads },
-  );
-  return localBackbone(decoder, session, checkpoint.fingerprint, chosen);
+  const compute = chosen === "f16" || (device !== "cpu" && chosen !== "f32") ? "f16" : "f32";
+  const session = await openDecoder(buildDecoderGraph(decoder, quantized, compute), {
+    device,
+    ...(threads === undefined ? {} : { threads }),
+  });
+  return localBackbone(decoder, session, { fingerprint: checkpoint.fingerprint, dtype: chosen, device });
 }
 
-const DTYPES: readonly unknown[] = ["auto", "f32", "int8", "int4"];
+const DTYPES: readonly unknown[] = ["auto", "f32", "f16", "int8", "int4"];
+
+function defaultDtype(decoder: Decoder, device: Device): BackboneDtype {
+  if (device !== "cpu") return "f16";
+  return parameterCount(decoder) >= AUTO_INT8_PARAMETERS ? "int8" : "f32";
+}
+
+async function openDecoder(graph: Graph, options: SessionOptions): Promise<Session> {
+  try {
+    return await openSession(graph, options);
+  } catch (error) {
+    if (!isOutOfMemory(error)) throw error;
+    throw new InputError(
+      "out-of-memory",
+      `openBackbone: expected memory for the weights on device ${options.device}, got too little`,
+      "use dtype int8 or int4, a smaller model, or a machine with more memory",
+    );
+  }
+}
 
 function localBackbone(
   decoder: Decoder,
   session: Session,
-  fingerprint: string,
-  dtype: BackboneDtype,
+  about: Pick<Backbone, "fingerprint" | "dtype" | "device">,
 ): Backbone {
   const { hiddenSize, maxTokens, vocabSize, headSize, rope } = decoder;
   // Products over heads wider than 128 are added up in another order where keys are few: their number goes in steps of 128.
@@ -159,25 +189,31 @@ function localBackbone(
     await session.close();
   };
 
-  const computeRows = async (pack: Pack): Promise<Float32Array> => {
+  /** Rows `[P, H]` of every sequence of a run. */
+  const computeRows = async (members: readonly Sequence[]): Promise<Float32Array[]> => {
     if (closed) throw new Error("hiddenStates: the backbone is closed");
+    const pack = packSequences(members, slotMultiple);
+    if (pack.rows.length === 0) return members.map(() => new Float32Array(0));
     if (table.positions < pack.longest) table = ropeTable(rope, Math.min(maxTokens, 2 * pack.longest));
-    const { hidden } = await session.run(feedsOf(pack, table));
-    return hidden!.data as Float32Array; // [R, H]
+    const hidden = (await session.run(feedsOf(pack, table))).hidden!.data as Float32Array; // [R, H]
+    return pack.rowsOf.map((rows) => {
+      const result = new Float32Array(rows.length * hiddenSize);
+      copyRows(hidden, rows, hiddenSize, result);
+      return result;
+    });
   };
 
   const backbone: Backbone = {
     hiddenSize,
     maxTokens,
     vocabSize,
-    fingerprint,
-    dtype,
+    ...about,
     close,
     [Symbol.asyncDispose]: close,
     nextTokenLogits: (requests, options) => nextTokenLogits(backbone, decoder, requests, options),
     async hiddenStates(requests, { signal, onProgress } = {}) {
       const sequences = requests.map((request) => sequenceOf(request, decoder));
-      const results = sequences.map(({ positions }) => new Float32Array(positions.length * hiddenSize));
+      const results: Float32Array[] = new Array(sequences.length);
       const totalTokens = countTokens(sequences);
       let doneTokens = 0;
       const runs = planRuns(
@@ -187,13 +223,10 @@ function localBackbone(
       for (const run of runs) {
         signal?.throwIfAborted();
         const members = run.map((index) => sequences[index]!);
-        const pack = packSequences(members, slotMultiple);
-        if (pack.rows.length > 0) {
-          const rows = await computeRows(pack);
-          run.forEach((index, i) => {
-            copyRows(rows, pack.rowsOf[i]!, hiddenSize, results[index]!);
-          });
-        }
+        const rows = await computeOrSplit(members, computeRows, ({ ids }) => ids.length);
+        run.forEach((index, i) => {
+          results[index] = rows[i]!;
+        });
         doneTokens += countTokens(members);
         onProgress?.(doneTokens, totalTokens);
         await setImmediate(); // Lets timers, input and the signal through between runs.

@@ -36,33 +36,41 @@ interface Frame {
 }
 
 /**
+ * What matrix products and attention are computed in, with everything between them. The residual stream and all norms are
+ * f32 whatever it is: their values outgrow f16 (65,504) in models that were trained in bf16, Gemma's above all.
+ */
+export type ComputeDtype = "f32" | "f16";
+
+/**
  * Writes the graph: token ids in, final-norm hidden states `hidden [R, H]` of the requested rows out, in f32.
  *
  * Inputs are those of `Frame`, and `ids [T]`. Rope rows come in per token, so one graph serves every length and packing.
- * After the last attention only the requested rows go on. The embedding is gathered in its stored dtype; other f16 and
- * bf16 weights become f32 when the session loads, but for matrices that are there in blocks.
+ * After the last attention only the requested rows go on. The embedding is gathered in its stored dtype; other weights
+ * take the dtype of their computation when the session loads, but for matrices that are there in blocks.
  *
  * @param quantized Matrices in blocks, by the names of those that they stand for.
  */
 export function buildDecoderGraph(
   decoder: Decoder,
   quantized: ReadonlyMap<string, QuantizedMatrix> = new Map(),
+  compute: ComputeDtype = "f32",
 ): Graph {
   const graph = new Graph();
   const linear: LinearLayer = (x, { weight: matrix, bias }) => {
     const blocks = quantized.get(matrix.name);
-    const added = bias === null ? null : weight(graph, bias);
+    const added = bias === null ? null : weight(graph, bias, compute);
     if (blocks === undefined) {
-      return gemm(x, weight(graph, matrix), { transB: true, ...(added === null ? {} : { bias: added }) });
+      const product = weight(graph, matrix, compute);
+      return gemm(x, product, { transB: true, ...(added === null ? {} : { bias: added }) });
     }
     const { weights, scales } = blocks;
-    const parts = { weights: stored(graph, weights), scales: stored(graph, scales), bias: added };
+    const parts = { weights: stored(graph, weights), scales: weight(graph, scales, compute), bias: added };
     return blockGemm(x, parts, blocks);
   };
   const ids = graph.input("ids", "i64", ["T"]);
   const frame: Frame = {
-    cos: graph.input("cos", "f32", [1, "T", decoder.rope.size / 2]),
-    sin: graph.input("sin", "f32", [1, "T", decoder.rope.size / 2]),
+    cos: cast(graph.input("cos", "f32", [1, "T", decoder.rope.size / 2]), compute),
+    sin: cast(graph.input("sin", "f32", [1, "T", decoder.rope.size / 2]), compute),
     tokenOfSlot: graph.input("tokenOfSlot", "i64", ["B", "S"]),
     slotOfToken: graph.input("slotOfToken", "i64", ["T"]),
     lastSlot: graph.input("lastSlot", "i32", ["B"]),
@@ -72,21 +80,24 @@ export function buildDecoderGraph(
   const { layers, finalNorm, normEpsilon, activation } = decoder;
   const norm = (range: TensorRange) => normWeight(graph, range, decoder.normOffset);
   // A branch joins the stream as it is, or normed.
-  const branch = (x: Value, range: TensorRange | null) =>
-    range === null ? x : rmsNorm(x, norm(range), normEpsilon);
+  const branch = (x: Value, range: TensorRange | null) => {
+    const wide = cast(x, "f32");
+    return range === null ? wide : rmsNorm(wide, norm(range), normEpsilon);
+  };
 
   let stream = cast(gather(stored(graph, decoder.embedding), ids), "f32"); // [T, H]
   if (decoder.embeddingScale !== 1) stream = mul(stream, scalar(stream, decoder.embeddingScale));
   let normed = rmsNorm(stream, norm(layers[0]!.attentionNorm), normEpsilon);
   layers.forEach((layer, i) => {
-    let mixed = attend(normed, layer, decoder, frame, linear); // [T, heads·D]
+    let mixed = attend(cast(normed, compute), layer, decoder, frame, linear); // [T, heads·D]
     if (i === layers.length - 1) {
       mixed = gather(mixed, frame.rows);
       stream = gather(stream, frame.rows);
     }
     const attended = branch(linear(mixed, layer.attentionOutput), layer.attentionOutputNorm);
     const inner = addRmsNorm(stream, attended, norm(layer.mlpNorm), normEpsilon);
-    const gated = mul(activate(linear(inner.normed, layer.gate), activation), linear(inner.normed, layer.up)); // [T, I]
+    const input = cast(inner.normed, compute);
+    const gated = mul(activate(linear(input, layer.gate), activation), linear(input, layer.up)); // [T, I]
     const added = branch(linear(gated, layer.down), layer.mlpOutputNorm);
     const outer = addRmsNorm(inner.sum, added, norm(layers[i + 1]?.attentionNorm ?? finalNorm), normEpsilon);
     stream = outer.sum;
@@ -106,8 +117,9 @@ function attend(x: Value, layer: DecoderLayer, decoder: Decoder, frame: Frame, l
   };
   const normed = (y: Value, n: number, range: TensorRange | null) => {
     if (range === null) return y;
-    const onHeads = reshape(y, ["T", n, headSize]);
-    return rmsNorm(onHeads, normWeight(y.graph, range, decoder.normOffset), decoder.normEpsilon);
+    const onHeads = cast(reshape(y, ["T", n, headSize]), "f32");
+    const wide = rmsNorm(onHeads, normWeight(y.graph, range, decoder.normOffset), decoder.normEpsilon);
+    return cast(wide, y.dtype);
   };
   const rotated = (y: Value, n: number) => rotate(reshape(y, [1, "T", n * headSize]), cos, sin, n);
   const query = rotated(normed(linear(x, layer.query), heads, layer.queryNorm), heads);
@@ -133,11 +145,12 @@ function attend(x: Value, layer: DecoderLayer, decoder: Decoder, frame: Frame, l
   return reshape(narrow, ["T", heads * headSize]);
 }
 
-const weight = (graph: Graph, range: TensorRange): Value => cast(stored(graph, range), "f32");
+const weight = (graph: Graph, range: TensorRange, dtype: ComputeDtype): Value =>
+  cast(stored(graph, range), dtype);
 
 // Added when the session loads: constants are folded.
 function normWeight(graph: Graph, range: TensorRange, offset: number): Value {
-  const plain = weight(graph, range);
+  const plain = weight(graph, range, "f32");
   return offset === 0 ? plain : add(plain, scalar(plain, offset));
 }
 
