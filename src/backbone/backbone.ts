@@ -4,17 +4,17 @@
 
 import { setImmediate } from "node:timers/promises";
 import { openCheckpoint } from "../checkpoint/checkpoint.ts";
-import { chooseDevice, type Device } from "../engine/devices.ts";
+import type { Device } from "../engine/devices.ts";
 import type { Graph } from "../engine/graph.ts";
 import { isOutOfMemory } from "../engine/out-of-memory.ts";
 import { type Feed, openSession, type Session, type SessionOptions } from "../engine/session.ts";
 import { InputError } from "../errors.ts";
 import { describeDecoder } from "./architectures/families.ts";
-import { type Decoder, linearMatrices, parameterCount } from "./decoder.ts";
+import { type ArithmeticOptions, type BackboneDtype, chooseArithmetic } from "./arithmetic.ts";
+import { type Decoder, linearMatrices } from "./decoder.ts";
 import { buildDecoderGraph } from "./decoder-graph.ts";
 import { nextTokenLogits } from "./next-token-logits.ts";
 import { type Pack, packSequences, type Sequence } from "./packing.ts";
-import type { QuantizedDtype } from "./quantization/blocks.ts";
 import { openQuantized } from "./quantization/cache.ts";
 import { type RopeTable, ropeTable } from "./rope.ts";
 import { computeOrSplit } from "./run-splitting.ts";
@@ -62,7 +62,8 @@ export interface Backbone extends AsyncDisposable {
    * is computed in smaller parts.
    *
    * @returns Per request, in order, `[P, H]` row-major.
-   * @throws {InputError} `out-of-memory` when one sequence alone does not fit; `overflow` when values outgrow f16.
+   * @throws {InputError} `out-of-memory` when one sequence alone does not fit; `not-finite` when values outgrow
+   * f16, or weights are damaged.
    * @throws {RangeError} When an id is outside the vocabulary, a position outside the sequence, or a sequence empty or
    * longer than `maxTokens`.
    */
@@ -88,29 +89,13 @@ export interface Backbone extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/**
- * Arithmetic of the linear layers. f32: as stored, widened. f16: matrix products and attention in f16, for GPUs; on the CPU it is
- * f32 arithmetic on values rounded to f16, slower than f32. int8: weights in blocks of 128, about 1 % error in a hidden state.
- * int4: weights in blocks of 32, half the memory of int8 and ten times its error.
- */
-export type BackboneDtype = "f32" | "f16" | QuantizedDtype;
-
-export interface BackboneOptions {
-  /** Default: `auto`, on a GPU f16, on the CPU f32 below {@link AUTO_INT8_PARAMETERS} and int8 from there on. */
-  readonly dtype?: "auto" | BackboneDtype;
-  /** Default: `auto`, CUDA where it is installed and starts, else the CPU. WebGPU must be asked for. */
-  readonly device?: "auto" | Device;
+export interface BackboneOptions extends ArithmeticOptions {
   /** Threads of one operator. Default: one per physical core. */
   readonly threads?: number;
   /** Called with bytes while weights are quantized, which happens once per checkpoint and dtype. */
   readonly onQuantize?: (doneBytes: number, totalBytes: number) => void;
-  /** Called with a line about what is unusual but no error. */
-  readonly onNote?: (note: string) => void;
   readonly signal?: AbortSignal;
 }
-
-/** Parameters from which `auto` computes in int8 on the CPU: f32 would take 4 GB and half the speed. */
-export const AUTO_INT8_PARAMETERS = 1e9;
 
 // Enough tokens for full speed, few enough for some hundred MB of activations in an 8 B model. Attention reads a path
 // per response, prompt included, so its slots have a limit of their own; its scores are never in memory as a whole.
@@ -127,36 +112,20 @@ const RUN_BUDGET: RunBudget = { tokens: 2048, slots: 16_384 };
  * and also kept in the layout of the matrix kernels. `hiddenStates` blocks the event loop while a run computes.
  */
 export async function openBackbone(location: string, options: BackboneOptions = {}): Promise<Backbone> {
-  const { dtype = "auto", threads, signal, onNote, onQuantize: onProgress } = options;
-  if (!DTYPES.includes(dtype)) {
-    throw new InputError(
-      "unsupported-dtype",
-      `openBackbone: expected dtype ${DTYPES.join(", ")}, got ${JSON.stringify(dtype)}`,
-      "leave dtype out",
-    );
-  }
+  const { threads, signal, onNote, onQuantize: onProgress } = options;
   const checkpoint = await openCheckpoint(location);
   const decoder = describeDecoder(checkpoint);
-  const device = await chooseDevice(options.device ?? "auto", onNote);
-  const chosen = dtype === "auto" ? defaultDtype(decoder, device) : dtype;
+  const { device, dtype, graph } = await chooseArithmetic(decoder, options);
   const source = checkpoint.directory;
   const quantized =
-    chosen === "f32" || chosen === "f16"
+    dtype === "f32" || dtype === "f16"
       ? undefined
-      : await openQuantized(linearMatrices(decoder), chosen, { source, signal, onNote, onProgress });
-  const compute = chosen === "f16" || (device !== "cpu" && chosen !== "f32") ? "f16" : "f32";
-  const session = await openDecoder(buildDecoderGraph(decoder, quantized, compute), {
+      : await openQuantized(linearMatrices(decoder), dtype, { source, signal, onNote, onProgress });
+  const session = await openDecoder(buildDecoderGraph(decoder, { ...graph, quantized }), {
     device,
     ...(threads === undefined ? {} : { threads }),
   });
-  return localBackbone(decoder, session, { fingerprint: checkpoint.fingerprint, dtype: chosen, device });
-}
-
-const DTYPES: readonly unknown[] = ["auto", "f32", "f16", "int8", "int4"];
-
-function defaultDtype(decoder: Decoder, device: Device): BackboneDtype {
-  if (device !== "cpu") return "f16";
-  return parameterCount(decoder) >= AUTO_INT8_PARAMETERS ? "int8" : "f32";
+  return localBackbone(decoder, session, { fingerprint: checkpoint.fingerprint, dtype, device });
 }
 
 async function openDecoder(graph: Graph, options: SessionOptions): Promise<Session> {
@@ -196,6 +165,7 @@ function localBackbone(
     if (pack.rows.length === 0) return members.map(() => new Float32Array(0));
     if (table.positions < pack.longest) table = ropeTable(rope, Math.min(maxTokens, 2 * pack.longest));
     const hidden = (await session.run(feedsOf(pack, table))).hidden!.data as Float32Array; // [R, H]
+    if (!hidden.every(Number.isFinite)) throw notFinite(about.dtype);
     return pack.rowsOf.map((rows) => {
       const result = new Float32Array(rows.length * hiddenSize);
       copyRows(hidden, rows, hiddenSize, result);
@@ -237,6 +207,14 @@ function localBackbone(
   return backbone;
 }
 
+function notFinite(dtype: BackboneDtype): InputError {
+  return new InputError(
+    "not-finite",
+    `hiddenStates: expected finite hidden states, got NaN or infinity in ${dtype}`,
+    dtype === "f32" ? "the checkpoint's weights are damaged" : "values may outgrow f16: use dtype f32",
+  );
+}
+
 function sequenceOf({ ids, positions }: HiddenStatesRequest, { vocabSize, maxTokens }: Decoder): Sequence {
   if (ids.length < 1 || ids.length > maxTokens) {
     throw new RangeError(`hiddenStates: a request must have 1 to ${maxTokens} tokens, got ${ids.length}`);
@@ -257,6 +235,7 @@ function sequenceOf({ ids, positions }: HiddenStatesRequest, { vocabSize, maxTok
 function feedsOf(pack: Pack, table: RopeTable): Record<string, Feed> {
   const T = pack.ids.length;
   const { paths: B, slotsPerPath: S } = pack;
+  const slotNumbers = Float32Array.from({ length: S }, (_, slot) => slot);
   const rope = (values: Float32Array): Feed => {
     const half = table.pairs;
     const rows = new Float32Array(T * half);
@@ -271,6 +250,8 @@ function feedsOf(pack: Pack, table: RopeTable): Record<string, Feed> {
     slotOfToken: { data: pack.slotOfToken, shape: [T] },
     lastSlot: { data: new Int32Array(B).fill(S - 1), shape: [B] },
     slots: { data: Int32Array.of(S), shape: [1] },
+    slotRow: { data: slotNumbers, shape: [S, 1] },
+    slotColumn: { data: slotNumbers, shape: [1, S] },
     rows: { data: pack.rows, shape: [pack.rows.length] },
   };
 }

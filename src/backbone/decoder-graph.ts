@@ -6,7 +6,15 @@ import type { SafetensorsDtype, TensorRange } from "../checkpoint/safetensors.ts
 import { type DType, Graph, type Value } from "../engine/graph.ts";
 import { add, cast, gather, gemm, mul, padEnd, reshape, scalar, slice } from "../engine/operators.ts";
 import type { Decoder, DecoderLayer, Linear } from "./decoder.ts";
-import { activate, addRmsNorm, blockGemm, causalAttention, rmsNorm, rotate } from "./operators.ts";
+import {
+  activate,
+  addRmsNorm,
+  blockGemm,
+  causalAttention,
+  elementaryAttention,
+  rmsNorm,
+  rotate,
+} from "./operators.ts";
 import type { QuantizedMatrix } from "./quantization/cache.ts";
 
 const STORED: Partial<Record<SafetensorsDtype, DType>> = {
@@ -33,13 +41,24 @@ interface Frame {
   readonly lastSlot: Value; // [B]
   readonly slots: Value; // [1]
   readonly rows: Value; // [R]
+  /** Slot numbers down and across; null: attention is one operator. */
+  readonly grid: { readonly slotRow: Value; readonly slotColumn: Value } | null; // [S, 1], [1, S]
 }
 
-/**
- * What matrix products and attention are computed in, with everything between them. The residual stream and all norms are
- * f32 whatever it is: their values outgrow f16 (65,504) in models that were trained in bf16, Gemma's above all.
- */
-export type ComputeDtype = "f32" | "f16";
+/** How a graph computes, apart from what it computes. */
+export interface GraphOptions {
+  /** Matrices in blocks, by the names of those that they stand for. Default: none. */
+  readonly quantized?: ReadonlyMap<string, QuantizedMatrix> | undefined;
+  /**
+   * What matrix products and attention are computed in, with everything between them. The residual stream and all norms are
+   * f32 whatever it is: their values outgrow f16 (65,504) in models that were trained in bf16, Gemma's above all. Default f32.
+   */
+  readonly compute?: "f32" | "f16";
+  /** One operator, or many elementary ones, which take memory for S² scores a head. Default: operator. */
+  readonly attention?: "operator" | "elementary";
+  /** Keep the embedding in f32, 4 bytes a value, for devices that cannot read f16. Default false: as stored. */
+  readonly widenEmbedding?: boolean;
+}
 
 /**
  * Writes the graph: token ids in, final-norm hidden states `hidden [R, H]` of the requested rows out, in f32.
@@ -47,17 +66,14 @@ export type ComputeDtype = "f32" | "f16";
  * Inputs are those of `Frame`, and `ids [T]`. Rope rows come in per token, so one graph serves every length and packing.
  * After the last attention only the requested rows go on. The embedding is gathered in its stored dtype; other weights
  * take the dtype of their computation when the session loads, but for matrices that are there in blocks.
- *
- * @param quantized Matrices in blocks, by the names of those that they stand for.
  */
 export function buildDecoderGraph(
   decoder: Decoder,
-  quantized: ReadonlyMap<string, QuantizedMatrix> = new Map(),
-  compute: ComputeDtype = "f32",
+  { quantized, compute = "f32", attention = "operator", widenEmbedding = false }: GraphOptions = {},
 ): Graph {
   const graph = new Graph();
   const linear: LinearLayer = (x, { weight: matrix, bias }) => {
-    const blocks = quantized.get(matrix.name);
+    const blocks = quantized?.get(matrix.name);
     const added = bias === null ? null : weight(graph, bias, compute);
     if (blocks === undefined) {
       const product = weight(graph, matrix, compute);
@@ -76,6 +92,13 @@ export function buildDecoderGraph(
     lastSlot: graph.input("lastSlot", "i32", ["B"]),
     slots: graph.input("slots", "i32", [1]),
     rows: graph.input("rows", "i64", ["R"]),
+    grid:
+      attention === "operator"
+        ? null
+        : {
+            slotRow: graph.input("slotRow", "f32", ["S", 1]),
+            slotColumn: graph.input("slotColumn", "f32", [1, "S"]),
+          },
   };
   const { layers, finalNorm, normEpsilon, activation } = decoder;
   const norm = (range: TensorRange) => normWeight(graph, range, decoder.normOffset);
@@ -85,7 +108,8 @@ export function buildDecoderGraph(
     return range === null ? wide : rmsNorm(wide, norm(range), normEpsilon);
   };
 
-  let stream = cast(gather(stored(graph, decoder.embedding), ids), "f32"); // [T, H]
+  const embedding = stored(graph, decoder.embedding);
+  let stream = cast(gather(widenEmbedding ? cast(embedding, "f32") : embedding, ids), "f32"); // [T, H]
   if (decoder.embeddingScale !== 1) stream = mul(stream, scalar(stream, decoder.embeddingScale));
   let normed = rmsNorm(stream, norm(layers[0]!.attentionNorm), normEpsilon);
   layers.forEach((layer, i) => {
@@ -124,29 +148,29 @@ function attend(x: Value, layer: DecoderLayer, decoder: Decoder, frame: Frame, l
   const rotated = (y: Value, n: number) => rotate(reshape(y, [1, "T", n * headSize]), cos, sin, n);
   const query = rotated(normed(linear(x, layer.query), heads, layer.queryNorm), heads);
   const key = rotated(normed(linear(x, layer.key), keyValueHeads, layer.keyNorm), keyValueHeads);
-  const mixed = causalAttention(
-    {
-      query: onPaths(query, heads),
-      key: onPaths(key, keyValueHeads),
-      value: onPaths(linear(x, layer.value), keyValueHeads),
-    },
-    frame,
-    {
-      heads,
-      keyValueHeads,
-      scale: decoder.attentionScale,
-      softcap: decoder.attentionSoftcap,
-      window: layer.window,
-    },
-  );
+  const paths = {
+    query: onPaths(query, heads),
+    key: onPaths(key, keyValueHeads),
+    value: onPaths(linear(x, layer.value), keyValueHeads),
+  };
+  const options = {
+    heads,
+    keyValueHeads,
+    scale: decoder.attentionScale,
+    softcap: decoder.attentionSoftcap,
+    window: layer.window,
+  };
+  const mixed =
+    frame.grid === null
+      ? causalAttention(paths, frame, options)
+      : elementaryAttention(paths, frame.grid, options);
   const onTokens = gather(reshape(mixed, ["B*S", heads * wide]), slotOfToken);
   if (wide === headSize) return onTokens;
   const narrow = slice(reshape(onTokens, ["T", heads, wide]), 2, 0, headSize);
   return reshape(narrow, ["T", heads * headSize]);
 }
 
-const weight = (graph: Graph, range: TensorRange, dtype: ComputeDtype): Value =>
-  cast(stored(graph, range), dtype);
+const weight = (graph: Graph, range: TensorRange, dtype: DType): Value => cast(stored(graph, range), dtype);
 
 // Added when the session loads: constants are folded.
 function normWeight(graph: Graph, range: TensorRange, offset: number): Value {

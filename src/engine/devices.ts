@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { InputError } from "../errors.ts";
 import { Graph } from "./graph.ts";
-import { add } from "./operators.ts";
+import { add, cast } from "./operators.ts";
 import { ort } from "./runtime.ts";
 
 export const DEVICES = ["cpu", "cuda", "webgpu"] as const;
@@ -17,11 +17,13 @@ export const ADD_CUDA = "ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime
 /** What brings a device that is installed to its feet. */
 export const STARTING: Readonly<Record<Exclude<Device, "cpu">, string>> = {
   cuda: "CUDA needs NVIDIA's driver, CUDA 12 and cuDNN 9 where the linker finds them: apt-get install cuda-toolkit-12 cudnn9-cuda-12",
-  webgpu: "WebGPU needs a graphics driver, on Linux for Vulkan: apt-get install mesa-vulkan-drivers, or the GPU vendor's",
+  webgpu:
+    "WebGPU needs a graphics driver, on Linux for Vulkan: apt-get install mesa-vulkan-drivers, or the GPU vendor's",
 };
 
 /** In the order in which ONNX Runtime asks them: a node without a kernel on the device runs on the CPU. */
-export const executionProviders = (device: Device): string[] => (device === "cpu" ? ["cpu"] : [device, "cpu"]);
+export const executionProviders = (device: Device): string[] =>
+  device === "cpu" ? ["cpu"] : [device, "cpu"];
 
 /** Whether the installed onnxruntime-node has the device's files. Nothing is started. */
 export function isInstalled(device: Device): boolean {
@@ -46,6 +48,15 @@ export function startDevice(device: Device): Promise<void> {
 }
 
 const started = new Map<Device, Promise<void>>();
+
+/** Whether a device that has started computes in f16; some GPUs and software drivers do not. */
+export async function computesF16(device: Device): Promise<boolean> {
+  try {
+    return await computesTwoPlusTwo(device, "f16");
+  } catch {
+    return false;
+  }
+}
 
 /**
  * The device to compute on, started. `auto`: CUDA if it is installed and starts, else the CPU. WebGPU must be asked for.
@@ -80,23 +91,30 @@ export async function chooseDevice(
 
 async function startGpu(device: Exclude<Device, "cpu">): Promise<void> {
   if (!isInstalled(device)) throw notInstalled(device);
-  const graph = new Graph();
-  const x = graph.input("x", "f32", [1]);
-  graph.output("y", add(x, x));
   try {
-    const session = await ort.InferenceSession.create(graph.encode(), {
-      executionProviders: executionProviders(device),
-      logSeverityLevel: 4,
-    });
-    const { y } = await session.run({ x: new ort.Tensor("float32", Float32Array.of(2), [1]) });
-    await session.release();
-    if (y!.data[0] !== 4) throw new Error(`2 + 2 = ${y!.data[0]}`);
+    if (!(await computesTwoPlusTwo(device, "f32"))) throw new Error("2 + 2 is not 4 there");
   } catch (error) {
     throw new InputError(
       "missing-device",
       `device ${device}: expected it to start, got: ${reasonOf(error, device)}`,
       `${STARTING[device]}; or use --device cpu`,
     );
+  }
+}
+
+async function computesTwoPlusTwo(device: Device, dtype: "f32" | "f16"): Promise<boolean> {
+  const graph = new Graph();
+  const x = cast(graph.input("x", "f32", [1]), dtype);
+  graph.output("y", cast(add(x, x), "f32"));
+  const session = await ort.InferenceSession.create(graph.encode(), {
+    executionProviders: executionProviders(device),
+    logSeverityLevel: 4,
+  });
+  try {
+    const { y } = await session.run({ x: new ort.Tensor("float32", Float32Array.of(2), [1]) });
+    return y!.data[0] === 4;
+  } finally {
+    await session.release();
   }
 }
 
