@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
 import type { ChatOptions } from "../chat/chat.ts";
 import type { Embedder } from "../embedding/embedder.ts";
+import type { Device } from "../engine/devices.ts";
 import { InputError } from "../errors.ts";
 import { parseIds, parseThreads, pick } from "./flags.ts";
 
@@ -15,13 +16,14 @@ export interface ChatFlags {
 
 /** Options of every command that runs a backbone. */
 export interface BackboneFlags extends ChatFlags {
+  device?: "auto" | Device;
   threads?: number;
 }
 
 /** A backbone and its chat, as a command's options ask for them. */
 export async function openForFlags(location: string, flags: BackboneFlags): Promise<Embedder> {
   const { openEmbedder } = await import("../embedding/embedder.ts");
-  return openEmbedder(location, { ...(await chatOptions(flags)), ...pick(flags, ["threads"]) });
+  return openEmbedder(location, { ...(await chatOptions(flags)), ...pick(flags, ["device", "threads"]) });
 }
 
 /** Adds the options for backbones that lack a template, a known family or a BOS rule. */
@@ -31,6 +33,12 @@ export function withBackboneOptions(command: Command): Command {
     .option("--gating-pattern <ids>", "token ids whose last occurrence begins at the gating token", parseIds)
     .addOption(new Option("--bos <when>", "whether conversations begin with BOS").choices(["on", "off"]))
     .option("--compat", "let special tokens inside messages act, as Hugging Face does")
+    .addOption(
+      new Option(
+        "--device <name>",
+        "where the backbone computes; auto is CUDA if it starts, else the CPU",
+      ).choices(["auto", "cpu", "cuda", "webgpu"]),
+    )
     .option("--threads <n>", "threads for the backbone", parseThreads);
 }
 

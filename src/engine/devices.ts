@@ -25,11 +25,14 @@ export const STARTING: Readonly<Record<Exclude<Device, "cpu">, string>> = {
 export const executionProviders = (device: Device): string[] =>
   device === "cpu" ? ["cpu"] : [device, "cpu"];
 
+/** Whether onnxruntime-node has the device for this platform, be its files installed or not. */
+export const isOffered = (device: Device): boolean => backendOf(device) !== undefined;
+
 /** Whether the installed onnxruntime-node has the device's files. Nothing is started. */
-export function isInstalled(device: Device): boolean {
-  const backend = ort.listSupportedBackends().find(({ name }) => name === device);
-  return backend !== undefined && (backend.bundled || existsSync(cudaLibrary()));
-}
+export const isInstalled = (device: Device): boolean =>
+  isOffered(device) && (backendOf(device)!.bundled || existsSync(cudaLibrary()));
+
+const backendOf = (device: Device) => ort.listSupportedBackends().find(({ name }) => name === device);
 
 /**
  * Starts a device by running a graph of one addition on it, once per process.
@@ -119,7 +122,7 @@ async function computesTwoPlusTwo(device: Device, dtype: "f32" | "f16"): Promise
 }
 
 function notInstalled(device: Device): InputError {
-  const offered = ort.listSupportedBackends().some(({ name }) => name === device);
+  const offered = isOffered(device);
   const where = `${process.platform} ${process.arch}`;
   return new InputError(
     "missing-device",

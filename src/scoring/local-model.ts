@@ -1,7 +1,12 @@
 // A reward model whose backbone runs on this machine: conversations → token ids → hidden states → scores.
 // H hidden size.
 
-import { type Backbone, type HiddenStatesRequest, openBackbone } from "../backbone/backbone.ts";
+import {
+  type Backbone,
+  type BackboneOptions,
+  type HiddenStatesRequest,
+  openBackbone,
+} from "../backbone/backbone.ts";
 import { type Chat, type ChatOptions, openChat } from "../chat/chat.ts";
 import { findGatingPosition } from "../chat/gating-position.ts";
 import { type Message, validateConversation } from "../chat/messages.ts";
@@ -16,7 +21,8 @@ import { toScore } from "./score-parts.ts";
 export interface LocalModelOptions extends ChatOptions {
   /** Where the backbone lies now. Default: as the model says. */
   readonly backbone?: string;
-  readonly dtype?: "auto" | "f32";
+  readonly dtype?: BackboneOptions["dtype"];
+  readonly device?: BackboneOptions["device"];
   readonly threads?: number;
   /** Token ids whose last occurrence begins at the gating token, for `scoreTokens`. Default: as the chat template ends a prompt. */
   readonly gatingTokenPattern?: readonly number[];
@@ -42,9 +48,10 @@ export async function openLocalModel(
   options: LocalModelOptions = {},
 ): Promise<LocalRewardModel> {
   const where = resolveLocation(options.backbone ?? directory.backbone.location);
-  const { dtype, threads } = options;
+  const { dtype, device, threads } = options;
   const backbone = await openBackbone(where, {
     ...(dtype === undefined ? {} : { dtype }),
+    ...(device === undefined ? {} : { device }),
     ...(threads === undefined ? {} : { threads }),
   });
   try {
