@@ -1,4 +1,6 @@
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { openBackbone } from "../../src/backbone/backbone.ts";
 import { computeOrSplit } from "../../src/backbone/run-splitting.ts";
 import { isOutOfMemory } from "../../src/engine/out-of-memory.ts";
 
@@ -53,6 +55,22 @@ describe("a run", () => {
     await expect(computeOrSplit([1, 2], compute, tokens)).rejects.toBe(failure);
     expect(calls).toBe(1);
   });
+});
+
+test("hidden states of a run that was split are those of the whole run, to the bit", async () => {
+  const folder = fileURLToPath(new URL("../golden/backbones/llama-causal-f32", import.meta.url));
+  await using backbone = await openBackbone(folder, { device: "cpu" });
+  const prompt = [5, 9, 2, 77, 31];
+  const requests = [[], [4], [4, 8], [200, 3, 3], [17]].map((ids) => ({ ids: [...prompt, ...ids] }));
+  const split = await computeOrSplit(
+    requests,
+    async (members) => {
+      if (members.length > 1) throw new Error(ARENA);
+      return backbone.hiddenStates(members);
+    },
+    ({ ids }) => ids.length,
+  );
+  expect(split).toEqual(await backbone.hiddenStates(requests));
 });
 
 test.each([
