@@ -16,9 +16,9 @@ export const ADD_CUDA = "ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime
 
 /** What brings a device that is installed to its feet. */
 export const STARTING: Readonly<Record<Exclude<Device, "cpu">, string>> = {
-  cuda: "CUDA needs NVIDIA's driver, CUDA 12 and cuDNN 9 where the linker finds them: apt-get install cuda-toolkit-12 cudnn9-cuda-12",
+  cuda: "CUDA needs NVIDIA's driver, CUDA 12 and cuDNN 9 where the linker finds them: apt-get install cuda-toolkit-12 cudnn9-cuda-12, from NVIDIA's repository",
   webgpu:
-    "WebGPU needs a graphics driver, on Linux for Vulkan: apt-get install mesa-vulkan-drivers, or the GPU vendor's",
+    "WebGPU needs a GPU's driver, on Linux for Vulkan: apt-get install libvulkan1 mesa-vulkan-drivers (AMD, Intel), or NVIDIA's",
 };
 
 /** In the order in which ONNX Runtime asks them: a node without a kernel on the device runs on the CPU. */
