@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
-import type { BackboneDtype } from "../backbone/backbone.ts";
+import type { BackboneDtype } from "../backbone/arithmetic.ts";
 import type { ChatOptions } from "../chat/chat.ts";
 import type { Embedder } from "../embedding/embedder.ts";
+import type { Device } from "../engine/devices.ts";
 import { InputError } from "../errors.ts";
 import { parseIds, parseThreads, pick } from "./flags.ts";
 import { watchQuantizing } from "./quantizing.ts";
@@ -17,6 +18,7 @@ export interface ChatFlags {
 
 /** Options of every command that runs a backbone. */
 export interface BackboneFlags extends ChatFlags {
+  device?: "auto" | Device;
   threads?: number;
   dtype?: "auto" | BackboneDtype;
 }
@@ -24,7 +26,7 @@ export interface BackboneFlags extends ChatFlags {
 /** A backbone and its chat, as a command's options ask for them. */
 export async function openForFlags(location: string, flags: BackboneFlags): Promise<Embedder> {
   const { openEmbedder } = await import("../embedding/embedder.ts");
-  const options = { ...(await chatOptions(flags)), ...pick(flags, ["threads", "dtype"]) };
+  const options = { ...(await chatOptions(flags)), ...pick(flags, ["device", "dtype", "threads"]) };
   return watchQuantizing((watch) => openEmbedder(location, { ...options, ...watch }));
 }
 
@@ -38,8 +40,14 @@ export function withBackboneOptions(command: Command): Command {
     .addOption(
       new Option(
         "--dtype <type>",
-        "arithmetic of the backbone: int8 and int4 quantize its weights, once",
-      ).choices(["auto", "f32", "int8", "int4"]),
+        "arithmetic of the backbone; f16 is for GPUs, int8 and int4 quantize the weights, once",
+      ).choices(["auto", "f32", "f16", "int8", "int4"]),
+    )
+    .addOption(
+      new Option(
+        "--device <name>",
+        "where the backbone computes; auto is CUDA if it starts, else the CPU",
+      ).choices(["auto", "cpu", "cuda", "webgpu"]),
     )
     .option("--threads <n>", "threads for the backbone", parseThreads);
 }

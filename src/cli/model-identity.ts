@@ -11,5 +11,6 @@ export async function modelIdentity({ scorer, backbone, chat }: ScorerDirectory,
     chat: chat?.fingerprint ?? null,
     options: await chatOptions(flags),
     dtype: flags.dtype ?? "auto",
+    device: flags.device ?? "auto",
   };
 }

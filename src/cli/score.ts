@@ -80,7 +80,7 @@ export async function openModel(flags: ModelFlags): Promise<RewardModel> {
 }
 
 async function modelOptions(flags: ModelFlags) {
-  return { ...pick(flags, ["threads", "backbone", "dtype"]), ...(await chatOptions(flags)) };
+  return { ...pick(flags, ["device", "dtype", "threads", "backbone"]), ...(await chatOptions(flags)) };
 }
 
 /** What a run with these options must share with the run that it continues; needed for `--out` only. */

@@ -3,7 +3,7 @@
 
 import {
   type Backbone,
-  type BackboneDtype,
+  type BackboneOptions,
   type HiddenStatesRequest,
   openBackbone,
 } from "../backbone/backbone.ts";
@@ -19,16 +19,10 @@ import type { ScorerDirectory } from "./model-directory.ts";
 import { compareScores } from "./ranking.ts";
 import { toScore } from "./score-parts.ts";
 
-export interface LocalModelOptions extends ChatOptions {
+/** How its chat and its backbone are opened. `onQuantize`, `onNote` and `signal` do not reach a model in a process of its own. */
+export interface LocalModelOptions extends ChatOptions, BackboneOptions {
   /** Where the backbone lies now, or its name on the hub. Default: as the model says. */
   readonly backbone?: string;
-  /** See `openBackbone`. */
-  readonly dtype?: "auto" | BackboneDtype;
-  readonly threads?: number;
-  /** See `openBackbone`; not called for a model in a process of its own. */
-  readonly onQuantize?: (doneBytes: number, totalBytes: number) => void;
-  readonly onNote?: (note: string) => void;
-  readonly signal?: AbortSignal;
   /** Token ids whose last occurrence begins at the gating token, for `scoreTokens`. Default: as the chat template ends a prompt. */
   readonly gatingTokenPattern?: readonly number[];
 }
