@@ -10,8 +10,8 @@ export interface Claim {
   readonly unit: "s" | "ms";
   /** peer / ours: above 1 is better for us. */
   readonly ratio: number | null;
-  /** What the ratio is expected to reach. */
-  readonly bar: number;
+  /** What the ratio is expected to reach; null where nothing is expected of it. */
+  readonly bar: number | null;
 }
 
 /** A claim from two durations. */
@@ -20,7 +20,7 @@ export function claim(
   ours: number,
   peer: number | null,
   unit: Claim["unit"],
-  bar: number,
+  bar: number | null,
 ): Claim {
   const round = (value: number) => Number(value.toPrecision(4));
   return {

@@ -4,15 +4,22 @@
 
 import { setImmediate } from "node:timers/promises";
 import { openCheckpoint } from "../checkpoint/checkpoint.ts";
-import { type Feed, openSession, type Session } from "../engine/session.ts";
+import type { Device } from "../engine/devices.ts";
+import type { Graph } from "../engine/graph.ts";
+import { isOutOfMemory } from "../engine/out-of-memory.ts";
+import { type Feed, openSession, type Session, type SessionOptions } from "../engine/session.ts";
 import { InputError } from "../errors.ts";
 import { describeDecoder } from "./architectures/families.ts";
-import type { Decoder } from "./decoder.ts";
+import { type ArithmeticOptions, type BackboneDtype, chooseArithmetic } from "./arithmetic.ts";
+import { type Decoder, linearMatrices } from "./decoder.ts";
 import { buildDecoderGraph } from "./decoder-graph.ts";
+import { availableMemory, mustCastLate, runBudget } from "./memory.ts";
 import { nextTokenLogits } from "./next-token-logits.ts";
 import { type Pack, packSequences, type Sequence } from "./packing.ts";
+import { openQuantized } from "./quantization/cache.ts";
 import { type RopeTable, ropeTable } from "./rope.ts";
-import { planRuns, type RunBudget } from "./runs.ts";
+import { computeOrSplit } from "./run-splitting.ts";
+import { planRuns } from "./runs.ts";
 
 /** One sequence, and the positions whose hidden states are wanted. */
 export interface HiddenStatesRequest {
@@ -44,14 +51,20 @@ export interface Backbone extends AsyncDisposable {
   readonly vocabSize: number;
   /** Same weights, same fingerprint, whatever heads the checkpoint carries. */
   readonly fingerprint: string;
-  readonly dtype: "f32";
+  /** The arithmetic, whatever the checkpoint stores. */
+  readonly dtype: BackboneDtype;
+  /** Where it computes. */
+  readonly device: Device;
   /**
    * Hidden states after the final norm, at the requested positions.
    *
-   * A row depends on nothing but the tokens up to its position: alone or in any batch its bits are the same. Prefixes
-   * that requests of one call share are computed once.
+   * A row depends on nothing but the tokens up to its position: alone or in any batch its bits are the same (on the CPU; on
+   * GPUs that is not proven). Prefixes that requests of one call share are computed once. What does not fit in memory together
+   * is computed in smaller parts.
    *
    * @returns Per request, in order, `[P, H]` row-major.
+   * @throws {InputError} `out-of-memory` when one sequence alone does not fit; `not-finite` when values outgrow
+   * f16, or weights are damaged.
    * @throws {RangeError} When an id is outside the vocabulary, a position outside the sequence, or a sequence empty or
    * longer than `maxTokens`.
    */
@@ -77,42 +90,68 @@ export interface Backbone extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-export interface BackboneOptions {
-  /** Arithmetic. Default and only choice so far: f32, whatever the checkpoint stores. */
-  readonly dtype?: "auto" | "f32";
+export interface BackboneOptions extends ArithmeticOptions {
   /** Threads of one operator. Default: one per physical core. */
   readonly threads?: number;
+  /** Called with bytes while weights are quantized, which happens once per checkpoint and dtype. */
+  readonly onQuantize?: (doneBytes: number, totalBytes: number) => void;
+  readonly signal?: AbortSignal;
 }
-
-// Enough tokens for full speed, few enough for some hundred MB of activations in an 8 B model. Attention reads a path
-// per response, prompt included, so its slots have a limit of their own; its scores are never in memory as a whole.
-const RUN_BUDGET: RunBudget = { tokens: 2048, slots: 16_384 };
 
 /**
- * Opens the backbone of a checkpoint (a directory, `tiny`, or `org/name[@revision]` on the hub), f32 on the CPU, weights read
- * from the checkpoint's own files.
+ * Opens the backbone of a checkpoint (a directory, `tiny`, or `org/name[@revision]` on the hub), weights read from the checkpoint's
+ * own files, or from quantized copies in the cache.
  *
- * @throws {InputError} `unsupported-model`, by the name of what is not supported; what `openCheckpoint` refuses.
+ * @throws {InputError} `unsupported-model`, by the name of what is not supported; `missing-device`; `out-of-memory` when the
+ *   weights do not fit; what `openCheckpoint` refuses.
  *
- * Cost: f16 and bf16 weights are widened at load, 4 bytes a parameter in memory; f32 weights are used from the file
- * and also kept in the layout of the matrix kernels. `hiddenStates` blocks the event loop while a run computes.
+ * Cost: on the CPU f32 takes 4 bytes a parameter and some seconds to load; a checkpoint of f16 or bf16 for which that is too
+ * much is widened as it is used, with no memory beyond the mapped files. int8 takes 1.03 bytes a parameter, int4 0.63.
+ * `hiddenStates` blocks the event loop while a run computes.
  */
 export async function openBackbone(location: string, options: BackboneOptions = {}): Promise<Backbone> {
-  const { dtype = "auto", threads } = options;
-  if (dtype !== "auto" && dtype !== "f32") {
-    throw new InputError(
-      "unsupported-dtype",
-      `openBackbone: expected dtype auto or f32, got ${JSON.stringify(dtype)}`,
-      "leave dtype out",
-    );
-  }
+  const { threads, signal, onNote, onQuantize: onProgress } = options;
   const checkpoint = await openCheckpoint(location);
   const decoder = describeDecoder(checkpoint);
-  const session = await openSession(buildDecoderGraph(decoder), threads === undefined ? {} : { threads });
-  return localBackbone(decoder, session, checkpoint.fingerprint);
+  const { device, dtype, graph } = await chooseArithmetic(decoder, options);
+  const source = checkpoint.directory;
+  const quantized =
+    dtype === "f32" || dtype === "f16"
+      ? undefined
+      : await openQuantized(linearMatrices(decoder), dtype, { source, signal, onNote, onProgress });
+  // Where f16 and bf16 matrices cannot all be widened for good, they are at every use, on one thread: on several, ONNX Runtime
+  // adds products with matrices that it has not packed in an order that depends on the batch.
+  const lateCasts = device === "cpu" && dtype === "f32" && mustCastLate(decoder, availableMemory());
+  if (lateCasts) onNote?.(LATE_CASTS);
+  const session = await openDecoder(buildDecoderGraph(decoder, { ...graph, quantized, lateCasts }), {
+    device,
+    ...(lateCasts ? { threads: 1, config: NO_FOLDING } : threads === undefined ? {} : { threads }),
+  });
+  return localBackbone(decoder, session, { fingerprint: checkpoint.fingerprint, dtype, device });
 }
 
-function localBackbone(decoder: Decoder, session: Session, fingerprint: string): Backbone {
+const LATE_CASTS =
+  "too little memory to hold the weights in f32: they are widened as they are used, on one thread; int8 is faster";
+const NO_FOLDING = { "optimization.disable_specified_optimizers": "ConstantFolding" };
+
+async function openDecoder(graph: Graph, options: SessionOptions): Promise<Session> {
+  try {
+    return await openSession(graph, options);
+  } catch (error) {
+    if (!isOutOfMemory(error)) throw error;
+    throw new InputError(
+      "out-of-memory",
+      `openBackbone: expected memory for the weights on device ${options.device}, got too little`,
+      "use dtype int8 or int4, a smaller model, or a machine with more memory",
+    );
+  }
+}
+
+function localBackbone(
+  decoder: Decoder,
+  session: Session,
+  about: Pick<Backbone, "fingerprint" | "dtype" | "device">,
+): Backbone {
   const { hiddenSize, maxTokens, vocabSize, headSize, rope } = decoder;
   // Products over heads wider than 128 are added up in another order where keys are few: their number goes in steps of 128.
   const slotMultiple = headSize <= 128 ? 8 : 128;
@@ -125,41 +164,45 @@ function localBackbone(decoder: Decoder, session: Session, fingerprint: string):
     await session.close();
   };
 
-  const computeRows = async (pack: Pack): Promise<Float32Array> => {
+  /** Rows `[P, H]` of every sequence of a run. */
+  const computeRows = async (members: readonly Sequence[]): Promise<Float32Array[]> => {
     if (closed) throw new Error("hiddenStates: the backbone is closed");
+    const pack = packSequences(members, slotMultiple);
+    if (pack.rows.length === 0) return members.map(() => new Float32Array(0));
     if (table.positions < pack.longest) table = ropeTable(rope, Math.min(maxTokens, 2 * pack.longest));
-    const { hidden } = await session.run(feedsOf(pack, table));
-    return hidden!.data as Float32Array; // [R, H]
+    const hidden = (await session.run(feedsOf(pack, table))).hidden!.data as Float32Array; // [R, H]
+    if (!hidden.every(Number.isFinite)) throw notFinite(about.dtype);
+    return pack.rowsOf.map((rows) => {
+      const result = new Float32Array(rows.length * hiddenSize);
+      copyRows(hidden, rows, hiddenSize, result);
+      return result;
+    });
   };
 
   const backbone: Backbone = {
     hiddenSize,
     maxTokens,
     vocabSize,
-    fingerprint,
-    dtype: "f32",
+    ...about,
     close,
     [Symbol.asyncDispose]: close,
     nextTokenLogits: (requests, options) => nextTokenLogits(backbone, decoder, requests, options),
     async hiddenStates(requests, { signal, onProgress } = {}) {
       const sequences = requests.map((request) => sequenceOf(request, decoder));
-      const results = sequences.map(({ positions }) => new Float32Array(positions.length * hiddenSize));
+      const results: Float32Array[] = new Array(sequences.length);
       const totalTokens = countTokens(sequences);
       let doneTokens = 0;
       const runs = planRuns(
         sequences.map(({ ids }) => ids),
-        RUN_BUDGET,
+        runBudget(decoder, availableMemory()),
       );
       for (const run of runs) {
         signal?.throwIfAborted();
         const members = run.map((index) => sequences[index]!);
-        const pack = packSequences(members, slotMultiple);
-        if (pack.rows.length > 0) {
-          const rows = await computeRows(pack);
-          run.forEach((index, i) => {
-            copyRows(rows, pack.rowsOf[i]!, hiddenSize, results[index]!);
-          });
-        }
+        const rows = await computeOrSplit(members, computeRows, ({ ids }) => ids.length);
+        run.forEach((index, i) => {
+          results[index] = rows[i]!;
+        });
         doneTokens += countTokens(members);
         onProgress?.(doneTokens, totalTokens);
         await setImmediate(); // Lets timers, input and the signal through between runs.
@@ -168,6 +211,14 @@ function localBackbone(decoder: Decoder, session: Session, fingerprint: string):
     },
   };
   return backbone;
+}
+
+function notFinite(dtype: BackboneDtype): InputError {
+  return new InputError(
+    "not-finite",
+    `hiddenStates: expected finite hidden states, got NaN or infinity in ${dtype}`,
+    dtype === "f32" ? "the checkpoint's weights are damaged" : "values may outgrow f16: use dtype f32",
+  );
 }
 
 function sequenceOf({ ids, positions }: HiddenStatesRequest, { vocabSize, maxTokens }: Decoder): Sequence {
@@ -190,6 +241,7 @@ function sequenceOf({ ids, positions }: HiddenStatesRequest, { vocabSize, maxTok
 function feedsOf(pack: Pack, table: RopeTable): Record<string, Feed> {
   const T = pack.ids.length;
   const { paths: B, slotsPerPath: S } = pack;
+  const slotNumbers = Float32Array.from({ length: S }, (_, slot) => slot);
   const rope = (values: Float32Array): Feed => {
     const half = table.pairs;
     const rows = new Float32Array(T * half);
@@ -204,6 +256,8 @@ function feedsOf(pack: Pack, table: RopeTable): Record<string, Feed> {
     slotOfToken: { data: pack.slotOfToken, shape: [T] },
     lastSlot: { data: new Int32Array(B).fill(S - 1), shape: [B] },
     slots: { data: Int32Array.of(S), shape: [1] },
+    slotRow: { data: slotNumbers, shape: [S, 1] },
+    slotColumn: { data: slotNumbers, shape: [1, S] },
     rows: { data: pack.rows, shape: [pack.rows.length] },
   };
 }

@@ -64,3 +64,16 @@ export interface Decoder {
   /** c in c · tanh(logit / c); null: none. */
   readonly outputSoftcap: number | null;
 }
+
+/** The matrices of all linear layers, which are nearly all of a decoder's parameters. */
+export function linearMatrices({ layers }: Decoder): TensorRange[] {
+  return layers.flatMap(({ query, key, value, attentionOutput, gate, up, down }) =>
+    [query, key, value, attentionOutput, gate, up, down].map(({ weight }) => weight),
+  );
+}
+
+/** Number of parameters, the embedding included. */
+export function parameterCount(decoder: Decoder): number {
+  const count = ({ shape }: TensorRange) => shape.reduce((product, size) => product * size, 1);
+  return linearMatrices(decoder).reduce((sum, range) => sum + count(range), count(decoder.embedding));
+}

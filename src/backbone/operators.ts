@@ -3,7 +3,22 @@
 // T packed tokens, B paths, S slots per path, D head size.
 
 import { CONTRIB, type Dim, float, show, type Value } from "../engine/graph.ts";
+import {
+  add,
+  cast,
+  greater,
+  matmul,
+  mul,
+  reshape,
+  scalar,
+  softmax,
+  sub,
+  tanh,
+  transpose,
+  where,
+} from "../engine/operators.ts";
 import type { Activation } from "./decoder.ts";
+import type { BlockScheme } from "./quantization/blocks.ts";
 
 /** RMS norm over the last axis: x / √(mean x² + ε) · weight. */
 export function rmsNorm(x: Value, weight: Value, epsilon: number): Value {
@@ -38,6 +53,33 @@ export function addRmsNorm(
   );
   return { sum: sum!, normed: normed! };
 }
+
+/**
+ * x · wᵀ (+ bias) for weights in blocks: w = scale of the block · (integer − 2^(bits − 1)).
+ *
+ * `x [M, K]` f32, `weights [N, ⌈K / blockSize⌉, bytes]` u8, `scales [N, ⌈K / blockSize⌉]` f32. Rows of x are quantized to int8
+ * block by block while they are multiplied, so a large value spoils its own block alone.
+ */
+export function blockGemm(
+  x: Value,
+  { weights, scales, bias }: { weights: Value; scales: Value; bias: Value | null },
+  { bits, blockSize }: BlockScheme,
+): Value {
+  const K = x.shape[1] as number;
+  const [N, B] = weights.shape as [number, number];
+  if (x.shape.length !== 2 || B !== Math.ceil(K / blockSize) || show(scales.shape) !== show([N, B])) {
+    throw new TypeError(
+      `blockGemm: ${show(x.shape)}, ${show(weights.shape)} and ${show(scales.shape)} do not fit`,
+    );
+  }
+  const inputs = bias === null ? [x, weights, scales] : [x, weights, scales, null, null, bias];
+  const output = { dtype: x.dtype, shape: [x.shape[0]!, N] };
+  const attributes = { K, N, bits, block_size: blockSize, accuracy_level: INT8_ARITHMETIC };
+  return x.graph.node("MatMulNBits", inputs, [output], attributes, CONTRIB)[0]!;
+}
+
+/** The accuracy level of MatMulNBits at which x is quantized too. */
+const INT8_ARITHMETIC = 4;
 
 /** The activation of the MLP's gate. */
 export function activate(x: Value, activation: Activation): Value {
@@ -107,6 +149,41 @@ export function causalAttention(
   const inputs = [query, key, value, null, null, lastSlot, slots];
   return query.graph.node("GroupQueryAttention", inputs, outputs, attributes, CONTRIB)[0]!;
 }
+
+/**
+ * `causalAttention` spelled out in elementary operators, for devices whose attention operator lacks caps or is wrong.
+ *
+ * `slotRow [S, 1]` and `slotColumn [1, S]` hold 0 … S − 1 in f32. Computed in f32. Cost: the scores of a run are in memory,
+ * B · heads · S² values, which the operator avoids.
+ */
+export function elementaryAttention(
+  { query, key, value }: { query: Value; key: Value; value: Value },
+  { slotRow, slotColumn }: { slotRow: Value; slotColumn: Value },
+  { heads, keyValueHeads, scale, softcap, window }: AttentionOptions,
+): Value {
+  const size = (query.shape.at(-1) as number) / heads;
+  const [B, S] = query.shape as [Dim, Dim];
+  const group = heads / keyValueHeads;
+  const onHeads = (x: Value, perGroup: number) =>
+    reshape(cast(x, "f32"), [B, S, keyValueHeads, perGroup, size]);
+  const q = transpose(onHeads(query, group), [0, 2, 3, 1, 4]); // [B, keyValueHeads, group, S, D]
+  const k = transpose(onHeads(key, 1), [0, 2, 3, 4, 1]); // [B, keyValueHeads, 1, D, S]
+  const v = transpose(onHeads(value, 1), [0, 2, 3, 1, 4]);
+  let scores = matmul(mul(q, scalar(q, scale)), k); // [B, keyValueHeads, group, S, S]
+  if (softcap !== null) {
+    scores = mul(tanh(mul(scores, scalar(scores, 1 / softcap))), scalar(scores, softcap));
+  }
+  const hide = (hidden: Value) => {
+    scores = add(scores, where(hidden, scalar(scores, HIDDEN), scalar(scores, 0)));
+  };
+  hide(greater(slotColumn, slotRow));
+  if (window !== null) hide(greater(sub(slotRow, slotColumn), scalar(slotRow, window - 1)));
+  const mixed = transpose(matmul(softmax(scores), v), [0, 3, 1, 2, 4]);
+  return cast(reshape(mixed, [B, S, heads * size]), query.dtype);
+}
+
+/** Added to scores of slots that are not seen: far below any score, and its exponential is 0. */
+const HIDDEN = -1e9;
 
 function requireVector(what: string, weight: Value, length: Dim | undefined): void {
   if (weight.shape.length !== 1 || weight.shape[0] !== length) {

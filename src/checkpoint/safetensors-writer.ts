@@ -26,7 +26,7 @@ export async function writeSafetensors(
   const named = tensors instanceof Map ? [...tensors] : Object.entries(tensors as Record<string, Tensor>);
   for (const [name, tensor] of named) requireConsistent(name, tensor);
   const ordered = named.sort(([, a], [, b]) => elementBytes(b.dtype) - elementBytes(a.dtype));
-  const header = encodeHeader(ordered, metadata);
+  const { header } = layOutSafetensors(ordered, metadata);
 
   const temporary = `${path}.${process.pid}-${randomBytes(6).toString("hex")}.tmp`;
   try {
@@ -70,10 +70,26 @@ function requireConsistent(name: string, { dtype, shape, data }: Tensor): void {
   }
 }
 
-function encodeHeader(
-  ordered: readonly (readonly [string, Tensor])[],
-  metadata: Readonly<Record<string, string>> | undefined,
-): Uint8Array {
+/** A tensor that is going to be written: its size follows. */
+export type TensorShape = Pick<Tensor, "dtype" | "shape">;
+
+/** A file to be: its first bytes, where each tensor's bytes go, and how long it gets. */
+export interface SafetensorsLayout {
+  readonly header: Uint8Array;
+  /** From the start of the file, in bytes. */
+  readonly offsets: ReadonlyMap<string, number>;
+  readonly bytes: number;
+}
+
+/**
+ * Lays tensors out one after the other, in the order given, for a file that is written piece by piece.
+ *
+ * @throws {TypeError} When a value of `metadata` is no string.
+ */
+export function layOutSafetensors(
+  ordered: Iterable<readonly [string, TensorShape]>,
+  metadata?: Readonly<Record<string, string>>,
+): SafetensorsLayout {
   const fields: string[] = [];
   if (metadata !== undefined) {
     for (const [key, value] of Object.entries(metadata)) {
@@ -84,17 +100,20 @@ function encodeHeader(
     fields.push(`"__metadata__":${JSON.stringify(metadata)}`);
   }
   let end = 0;
-  for (const [name, { dtype, shape, data }] of ordered) {
+  const begins: [string, number][] = [];
+  for (const [name, { dtype, shape }] of ordered) {
     const begin = end;
-    end += data.byteLength;
+    end += shape.reduce((product, size) => product * size, elementBytes(dtype));
+    begins.push([name, begin]);
     fields.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [begin, end] })}`);
   }
   const json = Buffer.from(`{${fields.join(",")}}`);
   const headerBytes = Math.ceil(json.length / ALIGNMENT) * ALIGNMENT;
-  const encoded = Buffer.alloc(8 + headerBytes, " ");
-  encoded.writeBigUInt64LE(BigInt(headerBytes));
-  json.copy(encoded, 8);
-  return encoded;
+  const header = Buffer.alloc(8 + headerBytes, " ");
+  header.writeBigUInt64LE(BigInt(headerBytes));
+  json.copy(header, 8);
+  const offsets = new Map(begins.map(([name, begin]) => [name, header.length + begin]));
+  return { header, offsets, bytes: header.length + end };
 }
 
 async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {

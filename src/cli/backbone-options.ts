@@ -1,9 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
+import type { BackboneDtype } from "../backbone/arithmetic.ts";
 import type { ChatOptions } from "../chat/chat.ts";
 import type { Embedder } from "../embedding/embedder.ts";
+import type { Device } from "../engine/devices.ts";
 import { InputError } from "../errors.ts";
 import { parseIds, parseThreads, pick } from "./flags.ts";
+import { watchQuantizing } from "./quantizing.ts";
 
 /** What decides how a conversation becomes token ids. */
 export interface ChatFlags {
@@ -15,13 +18,16 @@ export interface ChatFlags {
 
 /** Options of every command that runs a backbone. */
 export interface BackboneFlags extends ChatFlags {
+  device?: "auto" | Device;
   threads?: number;
+  dtype?: "auto" | BackboneDtype;
 }
 
 /** A backbone and its chat, as a command's options ask for them. */
 export async function openForFlags(location: string, flags: BackboneFlags): Promise<Embedder> {
   const { openEmbedder } = await import("../embedding/embedder.ts");
-  return openEmbedder(location, { ...(await chatOptions(flags)), ...pick(flags, ["threads"]) });
+  const options = { ...(await chatOptions(flags)), ...pick(flags, ["device", "dtype", "threads"]) };
+  return watchQuantizing((watch) => openEmbedder(location, { ...options, ...watch }));
 }
 
 /** Adds the options for backbones that lack a template, a known family or a BOS rule. */
@@ -31,6 +37,18 @@ export function withBackboneOptions(command: Command): Command {
     .option("--gating-pattern <ids>", "token ids whose last occurrence begins at the gating token", parseIds)
     .addOption(new Option("--bos <when>", "whether conversations begin with BOS").choices(["on", "off"]))
     .option("--compat", "let special tokens inside messages act, as Hugging Face does")
+    .addOption(
+      new Option(
+        "--dtype <type>",
+        "arithmetic of the backbone; f16 is for GPUs, int8 and int4 quantize the weights, once",
+      ).choices(["auto", "f32", "f16", "int8", "int4"]),
+    )
+    .addOption(
+      new Option(
+        "--device <name>",
+        "where the backbone computes; auto is CUDA if it starts, else the CPU",
+      ).choices(["auto", "cpu", "cuda", "webgpu"]),
+    )
     .option("--threads <n>", "threads for the backbone", parseThreads);
 }
 

@@ -4,6 +4,7 @@ export interface Check {
   /** `warning`: armorm runs, but less well than it could. */
   readonly status: "ok" | "warning" | "failed";
   readonly message: string;
+  /** What to do about it, or what could be added; a line for each. */
   readonly remedy?: string;
   /** The figures in the message, for programs. */
   readonly figures: Readonly<Record<string, unknown>>;

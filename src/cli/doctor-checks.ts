@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { arch, availableParallelism, cpus, platform, totalmem } from "node:os";
 import { cacheCheck } from "./doctor-cache.ts";
 import { type Check, gib } from "./doctor-check.ts";
-import { embeddedBackboneCheck, onnxRuntimeCheck, providersCheck, tokenizerCheck } from "./doctor-engine.ts";
+import { embeddedBackboneCheck, onnxRuntimeCheck, tokenizerCheck } from "./doctor-engine.ts";
+import { providersCheck } from "./doctor-providers.ts";
 
 /** A check that throws has failed, with the error as its message. */
 type Run = () => Check | Promise<Check>;

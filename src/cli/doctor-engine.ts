@@ -1,6 +1,3 @@
-import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
 import type { Check } from "./doctor-check.ts";
 import { integer } from "./output.ts";
 
@@ -101,27 +98,3 @@ export async function embeddedBackboneCheck(): Promise<Check> {
 // Loaded by a function of its own: tsc does not rewrite import paths inside a function that says `await using`.
 const loadBackbone = () =>
   Promise.all([import("../backbone/backbone.ts"), import("../checkpoint/location.ts")]);
-
-/** What ONNX Runtime could compute on, and how to add CUDA. */
-export async function providersCheck(): Promise<Check> {
-  const { ort } = await import("../engine/runtime.ts");
-  const bundled = ort
-    .listSupportedBackends()
-    .filter((backend) => backend.bundled)
-    .map(({ name }) => name);
-  const gpu = existsSync("/proc/driver/nvidia/gpus");
-  const cuda = existsSync(cudaLibrary());
-  const providers = [...bundled, ...(cuda ? ["cuda"] : [])];
-  const figures = { providers, used: "cpu", nvidiaGpu: gpu };
-  const message = `${providers.join(", ")}; armorm computes on the CPU${gpu && cuda ? "" : gpu ? "; an NVIDIA GPU is there" : ""}`;
-  if (!gpu || cuda) return { name: "providers", status: "ok", message, figures };
-  const remedy =
-    "the CUDA files are not installed: ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node";
-  return { name: "providers", status: "warning", message, remedy, figures };
-}
-
-function cudaLibrary(): string {
-  const main = createRequire(import.meta.url).resolve("onnxruntime-node"); // dist/index.js
-  const folder = join(dirname(main), "../bin/napi-v6", process.platform, process.arch);
-  return join(folder, "libonnxruntime_providers_cuda.so");
-}

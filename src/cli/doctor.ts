@@ -40,5 +40,5 @@ const MARKS = { ok: pc.green("ok  "), warning: pc.yellow("note"), failed: pc.red
 
 function printCheck({ name, status, message, remedy }: Check): void {
   print(`${MARKS[status]}  ${name.padEnd(12)}  ${message}`);
-  if (remedy !== undefined) print(`${" ".repeat(20)}${remedy}`);
+  for (const line of remedy?.split("\n") ?? []) print(`${" ".repeat(20)}${line}`);
 }

@@ -9,6 +9,7 @@ import { fixed, integer, print, printJson, table } from "./output.ts";
 
 interface InspectFlags {
   json?: boolean;
+  quantization?: string | true;
 }
 
 export function inspectCommand(): Command {
@@ -18,6 +19,10 @@ export function inspectCommand(): Command {
       "<location>",
       "model directory, embedding set, Hugging Face checkpoint, org/name on the hub, or tiny: the built-in one",
     )
+    .option(
+      "--quantization [pairs]",
+      "what int8 and int4 do to it, on a file of preference pairs (default: made-up ones)",
+    )
     .option("--json", "print it as JSON")
     .action(run)
     .addHelpText(
@@ -25,7 +30,8 @@ export function inspectCommand(): Command {
       `
 Examples:
   armorm inspect model
-  armorm inspect embedded/ratings --json`,
+  armorm inspect embedded/ratings --json
+  armorm inspect ./my-llama --quantization pairs.jsonl`,
     );
 }
 
@@ -45,6 +51,11 @@ async function run(location: string, flags: InspectFlags): Promise<void> {
   ]);
   const name = await download(location);
   const { directory } = await locateCheckpoint(name);
+  if (flags.quantization !== undefined) {
+    const { inspectQuantization } = await import("./inspect-quantization.ts");
+    await inspectQuantization(name, directory, flags.quantization, flags.json ?? false);
+    return;
+  }
   if (existsSync(join(directory, "manifest.json"))) {
     const manifest = await readManifest(directory);
     if (flags.json) printJson(manifest);

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { VERSION } from "../version.ts";
+import { cacheCommand } from "./cache.ts";
 import { compareCommand } from "./compare.ts";
 import { completionCommand } from "./completion.ts";
 import { dataCommand } from "./data.ts";
@@ -35,6 +36,7 @@ export function createProgram(): Command {
     reportCommand(),
     inspectCommand(),
     dataCommand(),
+    cacheCommand(),
     doctorCommand(),
     completionCommand(),
   ];

@@ -9,6 +9,7 @@ import { type BackboneFlags, chatOptions, withBackboneOptions } from "./backbone
 import { download, withDownloads } from "./downloads.ts";
 import { pick } from "./flags.ts";
 import { bar, fixed, print } from "./output.ts";
+import { watchQuantizing } from "./quantizing.ts";
 import { countRows, idOf, type RowFlags, rowHeading, rowSource, runRows, withRowOptions } from "./rows.ts";
 import { explainTokens, printTokens, type TokenExplanation } from "./tokens.ts";
 
@@ -74,11 +75,12 @@ Examples:
 /** Opens the model that a command's options name. */
 export async function openModel(flags: ModelFlags): Promise<RewardModel> {
   const { openRewardModel } = await import("../opening/open-reward-model.ts");
-  return openRewardModel(flags.model, await modelOptions(flags));
+  const options = await modelOptions(flags);
+  return watchQuantizing((watch) => openRewardModel(flags.model, { ...options, ...watch }));
 }
 
 async function modelOptions(flags: ModelFlags) {
-  return { ...pick(flags, ["threads", "backbone"]), ...(await chatOptions(flags)) };
+  return { ...pick(flags, ["device", "dtype", "threads", "backbone"]), ...(await chatOptions(flags)) };
 }
 
 /** What a run with these options must share with the run that it continues; needed for `--out` only. */

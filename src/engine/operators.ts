@@ -20,6 +20,7 @@ export const log = (x: Value): Value => unary("Log", x);
 export const sqrt = (x: Value): Value => unary("Sqrt", x);
 export const relu = (x: Value): Value => unary("Relu", x);
 export const sign = (x: Value): Value => unary("Sign", x);
+export const tanh = (x: Value): Value => unary("Tanh", x);
 
 /** softplus(x) = log(1 + eˣ) = max(x, 0) + log(1 + e^−|x|): it does not overflow, and has kernels in f32 and f64. */
 export function softplus(x: Value): Value {
@@ -105,17 +106,41 @@ export const reduceMean = (x: Value, axes?: readonly number[], keepDims = false)
 
 /**
  * The same elements under another shape. Symbolic dimensions must be the same ones on both sides, `"B*S"` standing for
- * `"B"` and `"S"`; one of the new dimensions may be symbolic.
+ * `"B"` and `"S"`; one of them may be in another place than before.
  */
 export function reshape(x: Value, shape: readonly Dim[]): Value {
   const [from, to] = [elements(x.shape), elements(shape)];
   if (from.count !== to.count || from.symbols !== to.symbols) {
     throw new TypeError(`Reshape: cannot turn ${show(x.shape)} into ${show(shape)}`);
   }
-  const symbolic = shape.filter((d) => typeof d === "string").length;
-  if (symbolic > 1) throw new TypeError(`Reshape: at most one symbolic dimension, got ${show(shape)}`);
-  const dims = shape.map((d) => (typeof d === "string" ? -1 : d));
+  // ONNX takes 0 for a dimension that stays in its place, and −1 for one that follows from the others.
+  const dims = shape.map((d, axis) => (typeof d === "number" ? d : d === x.shape[axis] ? 0 : -1));
+  if (dims.filter((d) => d === -1).length > 1) {
+    throw new TypeError(`Reshape: at most one symbolic dimension may move, got ${show(shape)}`);
+  }
   return one(x, "Reshape", [x, x.graph.constant(dims, [dims.length], "i64")], x.dtype, shape);
+}
+
+/**
+ * `x` itself, but computed only once `after` is there. It costs no copy.
+ *
+ * What depends on constants alone would otherwise all be computed before a run's first real operator.
+ *
+ * @param x A tensor whose shape is numbers.
+ */
+export function computedAfter(x: Value, after: Value): Value {
+  const rank = after.shape.length;
+  const shape = x.graph.constant(x.shape.map(Number), [x.shape.length], "i64");
+  const both = one(
+    x,
+    "Concat",
+    [one(after, "Shape", [after], "i64", [rank]), shape],
+    "i64",
+    [rank + x.shape.length],
+    { axis: 0 },
+  );
+  const own = slice(both, 0, rank, rank + x.shape.length);
+  return one(x, "Reshape", [x, own], x.dtype, x.shape);
 }
 
 /** Axes in another order; default: reversed. */

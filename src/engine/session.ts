@@ -1,5 +1,6 @@
 import { parse } from "node:path";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
+import { type Device, executionProviders, startDevice } from "./devices.ts";
 import type { DType, Graph } from "./graph.ts";
 import { ort } from "./runtime.ts";
 
@@ -13,6 +14,8 @@ export interface Feed {
 }
 
 export interface SessionOptions {
+  /** Where the graph runs; nodes that the device has no kernel for run on the CPU. Default: `cpu`. */
+  readonly device?: Device;
   /** Threads for one operator. Default: ONNX Runtime's choice, one per physical core. */
   readonly threads?: number;
   /** ONNX Runtime session configuration entries, e.g. `{ "session.disable_prepacking": "1" }`. */
@@ -44,11 +47,18 @@ const ORT_TYPES = {
   bool: "bool",
 } as const;
 
-/** Loads a graph on the CPU. */
+/**
+ * Loads a graph.
+ *
+ * @throws {InputError} `missing-device` where the device is not there or does not start.
+ */
 export async function openSession(graph: Graph, options: SessionOptions = {}): Promise<Session> {
+  const { device = "cpu" } = options;
+  await startDevice(device);
   const session = await ort.InferenceSession.create(graph.encode(), {
+    executionProviders: executionProviders(device),
     ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
-    logSeverityLevel: 3,
+    logSeverityLevel: 4, // What is logged as an error is thrown, too.
     // With the root as the folder of external data, weights load from wherever a checkpoint lies: caches full of
     // symbolic links, read-only folders, several folders at once.
     extra: nestKeys({

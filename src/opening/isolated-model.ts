@@ -173,6 +173,9 @@ function forkModelProcess(): ChildProcess {
   return fork(fileURLToPath(new URL(`./model-process${extension}`, import.meta.url)), {
     // The flags of this process are not for the child, except for the loader that TypeScript sources need.
     execArgv: extension === ".ts" ? process.execArgv : [],
+    // Weights come in gigabytes: with huge pages an 8 B model loads in a third of the time. Only glibc reads this, and only at
+    // the start of a process.
+    env: { GLIBC_TUNABLES: "glibc.malloc.hugetlb=1", ...process.env },
     serialization: "advanced",
     // Standard output belongs to the caller's results.
     stdio: ["ignore", "ignore", "inherit", "ipc"],

@@ -27,6 +27,10 @@ export async function openRewardModel(
   options: RewardModelOptions = {},
 ): Promise<LocalRewardModel> {
   const { isolate = false, ...own } = options;
-  if (isolate) return openIsolatedModel(await locateCheckpoint(location), own);
+  if (isolate) {
+    // Functions do not pass between processes.
+    const { onQuantize: _, onNote: __, signal: ___, ...plain } = own;
+    return openIsolatedModel(await locateCheckpoint(location), plain);
+  }
   return openLocalModel(await openModelDirectory(location), own);
 }

@@ -1,7 +1,12 @@
 // A reward model whose backbone runs on this machine: conversations → token ids → hidden states → scores.
 // H hidden size.
 
-import { type Backbone, type HiddenStatesRequest, openBackbone } from "../backbone/backbone.ts";
+import {
+  type Backbone,
+  type BackboneOptions,
+  type HiddenStatesRequest,
+  openBackbone,
+} from "../backbone/backbone.ts";
 import { type Chat, type ChatOptions, openChat } from "../chat/chat.ts";
 import { findGatingPosition } from "../chat/gating-position.ts";
 import { type Message, validateConversation } from "../chat/messages.ts";
@@ -14,11 +19,10 @@ import type { ScorerDirectory } from "./model-directory.ts";
 import { compareScores } from "./ranking.ts";
 import { toScore } from "./score-parts.ts";
 
-export interface LocalModelOptions extends ChatOptions {
+/** How its chat and its backbone are opened. `onQuantize`, `onNote` and `signal` do not reach a model in a process of its own. */
+export interface LocalModelOptions extends ChatOptions, BackboneOptions {
   /** Where the backbone lies now, or its name on the hub. Default: as the model says. */
   readonly backbone?: string;
-  readonly dtype?: "auto" | "f32";
-  readonly threads?: number;
   /** Token ids whose last occurrence begins at the gating token, for `scoreTokens`. Default: as the chat template ends a prompt. */
   readonly gatingTokenPattern?: readonly number[];
 }
@@ -43,11 +47,7 @@ export async function openLocalModel(
   options: LocalModelOptions = {},
 ): Promise<LocalRewardModel> {
   const { directory: where, name } = await locateCheckpoint(options.backbone ?? directory.backbone.location);
-  const { dtype, threads } = options;
-  const backbone = await openBackbone(where, {
-    ...(dtype === undefined ? {} : { dtype }),
-    ...(threads === undefined ? {} : { threads }),
-  });
+  const backbone = await openBackbone(where, options);
   try {
     requireBackbone(directory, backbone, where);
   } catch (error) {

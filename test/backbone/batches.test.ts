@@ -1,13 +1,25 @@
 import { readdirSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type Backbone, type HiddenStatesRequest, openBackbone } from "../../src/backbone/backbone.ts";
 import { configOf, randomNumbers, randomTensors, type Shape, writeCheckpoint } from "./random-decoder.ts";
 import { VARIANTS } from "./random-families.ts";
 
 const golden = (name: string) => fileURLToPath(new URL(`../golden/backbones/${name}`, import.meta.url));
 const tiny = fileURLToPath(new URL("../../models/tiny", import.meta.url));
+
+let cache: string;
+beforeAll(async () => {
+  cache = await mkdtemp(join(tmpdir(), "batches-cache-"));
+  vi.stubEnv("ARMORM_CACHE", cache);
+});
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await rm(cache, { recursive: true });
+});
 
 const awkward: Shape = {
   vocab_size: 50,
@@ -83,8 +95,14 @@ describe("a row has the same bits alone and in any batch", () => {
     },
   );
 
-  test.each([1, 2])("the embedded model, over several runs, with %i thread(s)", async (threads) => {
-    await using backbone = await openBackbone(tiny, { threads });
+  test.each([
+    ["f32", 1],
+    ["f32", 2],
+    ["int8", 1],
+    ["int8", 2],
+    ["int4", 2],
+  ] as const)("the embedded model, over several runs, in %s with %i thread(s)", async (dtype, threads) => {
+    await using backbone = await openBackbone(tiny, { dtype, threads });
     const random = randomNumbers(threads);
     const requests = [1, 2, 3].flatMap(() => randomRequests(random, backbone.vocabSize, 400));
     await expectSameBits(backbone, requests);
@@ -93,9 +111,11 @@ describe("a row has the same bits alone and in any batch", () => {
   test.each(VARIANTS)("$title", async ({ shape, config, traits }) => {
     const folder = await writeCheckpoint(config, randomTensors(shape, traits));
     try {
-      for (const threads of [1, 2]) {
-        await using backbone = await openBackbone(folder, { threads });
-        await expectSameBits(backbone, randomRequests(randomNumbers(threads), backbone.vocabSize, 150));
+      for (const dtype of ["f32", "int8", "int4"] as const) {
+        for (const threads of [1, 2]) {
+          await using backbone = await openBackbone(folder, { dtype, threads });
+          await expectSameBits(backbone, randomRequests(randomNumbers(threads), backbone.vocabSize, 150));
+        }
       }
     } finally {
       await rm(folder, { recursive: true });
@@ -113,8 +133,10 @@ describe("a row has the same bits alone and in any batch", () => {
   ])("%s", async (_, config, tensors) => {
     const folder = await writeCheckpoint(config, tensors);
     try {
-      await using backbone = await openBackbone(folder);
-      await expectSameBits(backbone, randomRequests(randomNumbers(5), backbone.vocabSize, 300));
+      for (const dtype of ["f32", "int8"] as const) {
+        await using backbone = await openBackbone(folder, { dtype });
+        await expectSameBits(backbone, randomRequests(randomNumbers(5), backbone.vocabSize, 300));
+      }
     } finally {
       await rm(folder, { recursive: true });
     }
@@ -183,7 +205,7 @@ describe("a call", () => {
 });
 
 test("opening with a dtype there is no code for is refused", async () => {
-  await expect(openBackbone(tiny, { dtype: "int8" as "f32" })).rejects.toMatchObject({
+  await expect(openBackbone(tiny, { dtype: "int3" as "f32" })).rejects.toMatchObject({
     code: "unsupported-dtype",
   });
 });

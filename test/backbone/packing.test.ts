@@ -97,6 +97,20 @@ describe("runs", () => {
     ]);
   });
 
+  test("keep conversations together for a long system prompt, whatever their lengths", () => {
+    const system = filled(100, 9);
+    const sequences = [
+      [...system, ...filled(600, 1)],
+      filled(590, 2),
+      [...system, ...filled(500, 3)],
+      filled(610, 4),
+    ];
+    expect(planRuns(sequences, { tokens: 1250, slots: 4000 }).map((run) => run.toSorted())).toEqual([
+      [0, 2],
+      [1, 3],
+    ]);
+  });
+
   test("give a request beyond the budget a run of its own", () => {
     expect(planRuns([filled(50, 1), filled(3, 2)], { tokens: 10, slots: 10 })).toEqual([[0], [1]]);
   });

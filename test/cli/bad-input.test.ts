@@ -1,7 +1,8 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { isInstalled } from "../../src/engine/devices.ts";
 import { type CliResult, runCli } from "../run-cli.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "armorm-bad-"));
@@ -199,4 +200,19 @@ test("an output folder that holds something else is left alone", async () => {
   expectBadInput(await runCli(args), /expected an empty folder/);
   expectBadInput(await runCli([...args, "--overwrite"]), /expected an empty folder/);
   expect(readFileSync(at("full/notes.txt"), "utf8")).toBe("mine");
+});
+
+test.skipIf(isInstalled("cuda"))("a device that is not installed is refused", async () => {
+  const result = await embed(write("one.jsonl", pair(1)), "none", "--device", "cuda");
+  expectBadInput(result, /^error: device cuda: expected .*, got /m);
+});
+
+test("a device that does not start is refused with what it answered", async () => {
+  const file = write("one.jsonl", pair(1));
+  for (const name of ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"]) vi.stubEnv(name, at("no-such-driver.json"));
+  const { code, stderr } = await embed(file, "none", "--device", "webgpu").finally(() => vi.unstubAllEnvs());
+  const [what, remedy] = stderr.trimEnd().split("\n").slice(-2); // Drivers write what they like before it.
+  expect(what).toMatch(/^error: device webgpu: expected .*, got.*\S$/);
+  expect(remedy).toMatch(/^ {7}.*--device cpu/);
+  expect(code).toBe(2);
 });
