@@ -1,3 +1,5 @@
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { Command } from "commander";
 import pc from "picocolors";
 import type { ConversationRow } from "../data/records.ts";
@@ -76,7 +78,24 @@ Examples:
 export async function openModel(flags: ModelFlags): Promise<RewardModel> {
   const { openRewardModel } = await import("../opening/open-reward-model.ts");
   const options = await modelOptions(flags);
-  return watchQuantizing((watch) => openRewardModel(flags.model, { ...options, ...watch }));
+  // In a process of its own a large model loads faster (isolated-model.ts says why).
+  const isolate = (await backboneBytes(flags)) > LARGE_BYTES;
+  return watchQuantizing((watch) => openRewardModel(flags.model, { ...options, ...watch, isolate }));
+}
+
+const LARGE_BYTES = 2e9;
+
+/** Bytes of the weights in the directory of a model's backbone. */
+async function backboneBytes({ model, backbone }: ModelFlags): Promise<number> {
+  const [{ locateCheckpoint }, { openModelDirectory }] = await Promise.all([
+    import("../checkpoint/location.ts"),
+    import("../opening/open-model-directory.ts"),
+  ]);
+  const where = backbone ?? (await openModelDirectory(model)).backbone.location;
+  const { directory } = await locateCheckpoint(where);
+  const files = (await readdir(directory).catch(() => [])).filter((name) => name.endsWith(".safetensors"));
+  const stats = await Promise.all(files.map((name) => stat(join(directory, name))));
+  return stats.reduce((sum, { size }) => sum + size, 0);
 }
 
 async function modelOptions(flags: ModelFlags) {

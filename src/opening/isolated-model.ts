@@ -7,7 +7,7 @@ import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { readTrainingPrompts } from "../armo/model-directory.ts";
 import type { LocatedCheckpoint } from "../checkpoint/location.ts";
-import type { Score, ScoreOptions } from "../reward-model.ts";
+import type { Score } from "../reward-model.ts";
 import type { LocalModelOptions, LocalRewardModel } from "../scoring/local-model.ts";
 import {
   chunksOf,
@@ -30,11 +30,12 @@ import {
  */
 export async function openIsolatedModel(
   { directory, name: location }: LocatedCheckpoint,
-  options: LocalModelOptions,
+  { onQuantize: onProgress, onNote, signal, ...options }: LocalModelOptions,
 ): Promise<LocalRewardModel> {
   const remote = startModelProcess();
   try {
-    const { value } = await remote.call({ method: "open", location, options });
+    const watch = { onProgress, onNote, signal };
+    const { value } = await remote.call({ method: "open", location, options }, [], watch);
     const { objectives, marginScale, knowsPrompts } = value as OpenedModel;
     const trainedOn = knowsPrompts ? (await readTrainingPrompts(directory)).trainedOn : null;
     return {
@@ -67,13 +68,18 @@ interface CallResult {
 
 interface ModelProcess {
   /** Runs a task in the child, on a list that is sent in chunks. */
-  call(task: Task, items?: Iterable<unknown>, options?: ScoreOptions): Promise<CallResult>;
+  call(task: Task, items?: Iterable<unknown>, options?: CallOptions): Promise<CallResult>;
   close(): Promise<void>;
 }
 
-interface PendingCall {
+interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  readonly onNote?: ((line: string) => void) | undefined;
+}
+
+interface PendingCall extends Omit<CallOptions, "signal"> {
   readonly scores: Score[];
-  readonly onProgress: ScoreOptions["onProgress"];
   resolve(result: CallResult): void;
   reject(reason: unknown): void;
 }
@@ -109,10 +115,13 @@ function startModelProcess(): ModelProcess {
     switch (reply.kind) {
       case "progress":
         try {
-          call.onProgress?.(reply.doneTokens, reply.totalTokens);
+          call.onProgress?.(reply.done, reply.total);
         } catch (error) {
           call.reject(error);
         }
+        break;
+      case "note":
+        call.onNote?.(reply.line);
         break;
       case "scores":
         call.scores.push(...reply.scores);
@@ -136,14 +145,14 @@ function startModelProcess(): ModelProcess {
   };
 
   return {
-    async call(task, items = [], { signal, onProgress } = {}) {
+    async call(task, items = [], { signal, onProgress, onNote } = {}) {
       signal?.throwIfAborted();
       if (ended) throw ended;
       const call = ++lastCall;
       let abort = () => {};
       try {
         return await new Promise<CallResult>((resolve, reject) => {
-          calls.set(call, { scores: [], onProgress, resolve, reject });
+          calls.set(call, { scores: [], onProgress, onNote, resolve, reject });
           keepAlive(child, true);
           abort = () => reject(signal?.reason);
           signal?.addEventListener("abort", abort);

@@ -8,9 +8,12 @@ import type { LocalModelOptions } from "../scoring/local-model.ts";
 
 /** A method of the model. Its list (conversations, token ids, responses) comes before, in `items`. */
 export type Task =
-  | { readonly method: "open"; readonly location: string; readonly options: LocalModelOptions }
+  | { readonly method: "open"; readonly location: string; readonly options: PlainModelOptions }
   | { readonly method: "score" | "scoreTokens" }
   | { readonly method: "compare"; readonly prompt: readonly Message[] };
+
+/** Options without what does not pass between processes. */
+export type PlainModelOptions = Omit<LocalModelOptions, "onQuantize" | "onNote" | "signal">;
 
 /** To the model. Calls have numbers and may overlap. */
 export type Request = { readonly call: number } & (
@@ -21,9 +24,10 @@ export type Request = { readonly call: number } & (
   | { readonly kind: "abort" }
 );
 
-/** From the model: any number of `progress` and `scores`, then `done` or `failed`. */
-export type Reply = { readonly call: number } & (
-  | { readonly kind: "progress"; readonly doneTokens: number; readonly totalTokens: number }
+/** From the model: any number of `progress`, `note` and `scores`, then `done` or `failed`. */
+export type Reply = { readonly call: number } /** In tokens; of an `open` in bytes that are quantized. */ & (
+  | { readonly kind: "progress"; readonly done: number; readonly total: number }
+  | { readonly kind: "note"; readonly line: string }
   | { readonly kind: "scores"; readonly scores: readonly Score[] }
   | { readonly kind: "done"; readonly value: unknown }
   | { readonly kind: "failed"; readonly error: PlainError }

@@ -63,14 +63,19 @@ async function answer(id: number, task: Task, call: RunningCall): Promise<void> 
 
 async function run(id: number, task: Task, call: RunningCall): Promise<OpenedModel | Ranked | undefined> {
   if (task.method === "open") {
-    model = await openRewardModel(task.location, task.options);
+    model = await openRewardModel(task.location, {
+      ...task.options,
+      signal: call.controller.signal,
+      onQuantize: (done, total) => reply({ kind: "progress", call: id, done, total }),
+      onNote: (line) => reply({ kind: "note", call: id, line }),
+    });
     const { objectives, marginScale, trainedOn } = model;
     return { objectives, marginScale, knowsPrompts: trainedOn !== null };
   }
   if (!model) throw new Error("isolated model: the model is not open");
   const options: ScoreOptions = {
     signal: call.controller.signal,
-    onProgress: (doneTokens, totalTokens) => reply({ kind: "progress", call: id, doneTokens, totalTokens }),
+    onProgress: (done, total) => reply({ kind: "progress", call: id, done, total }),
   };
   switch (task.method) {
     case "score":

@@ -27,10 +27,6 @@ export async function openRewardModel(
   options: RewardModelOptions = {},
 ): Promise<LocalRewardModel> {
   const { isolate = false, ...own } = options;
-  if (isolate) {
-    // Functions do not pass between processes.
-    const { onQuantize: _, onNote: __, signal: ___, ...plain } = own;
-    return openIsolatedModel(await locateCheckpoint(location), plain);
-  }
+  if (isolate) return openIsolatedModel(await locateCheckpoint(location), own);
   return openLocalModel(await openModelDirectory(location), own);
 }

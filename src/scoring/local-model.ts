@@ -19,7 +19,7 @@ import type { ScorerDirectory } from "./model-directory.ts";
 import { compareScores } from "./ranking.ts";
 import { toScore } from "./score-parts.ts";
 
-/** How its chat and its backbone are opened. `onQuantize`, `onNote` and `signal` do not reach a model in a process of its own. */
+/** How its chat and its backbone are opened. */
 export interface LocalModelOptions extends ChatOptions, BackboneOptions {
   /** Where the backbone lies now, or its name on the hub. Default: as the model says. */
   readonly backbone?: string;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type Heads, headsToTensors } from "../../src/armo/heads.ts";
 import { promptKey } from "../../src/armo/training-rows.ts";
 import { openChat } from "../../src/chat/chat.ts";
@@ -260,3 +260,17 @@ async function writeModel(): Promise<void> {
   const tensor = { dtype: "U64" as const, shape: [keys.length], data: keys };
   await writeSafetensors(join(directory, "training-prompts.safetensors"), new Map([["prompt_keys", tensor]]));
 }
+
+test("reports from the child how far quantizing is, with the progress of scoring unchanged", async () => {
+  vi.stubEnv("ARMORM_CACHE", join(folder, "cache"));
+  try {
+    const reports: number[] = [];
+    const onQuantize = (done: number, total: number) => reports.push(done / total);
+    await using model = await openRewardModel(directory, { isolate: true, dtype: "int8", onQuantize });
+    expect(reports.at(-1)).toBe(1);
+    const [score] = await model.score(conversations);
+    expect(score!.dtype).toBe("int8");
+  } finally {
+    vi.unstubAllEnvs();
+  }
+});
