@@ -89,7 +89,7 @@ test("options of the command line", () => {
       "pairs: --data --embeddings --drop-overlaps --limit --out --report --json --model --backbone --chat-template --gating-pattern --bos --compat --dtype --device --threads",
       "verify: --card --json --backbone --chat-template --gating-pattern --bos --compat --dtype --device --threads",
       "report: --evaluation --comparisons --out",
-      "inspect: --quantization --json",
+      "inspect: --quantization --chat-template --json",
       "data:",
       "describe: --data --objectives --json",
       "binarize: --data --out --objectives --lower-is-better --min-margin --pairs --overwrite --strict --json",

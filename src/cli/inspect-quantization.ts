@@ -3,19 +3,25 @@
 import type { PreferencePair } from "../data/records.ts";
 import { InputError } from "../errors.ts";
 import type { QuantizationError } from "../evaluation/quantization-error.ts";
+import { type ChatFlags, chatOptions } from "./backbone-options.ts";
 import { integer, note, percent, print, printJson, table } from "./output.ts";
 import { watchQuantizing } from "./quantizing.ts";
 
 /** Made-up pairs, where no file is given. */
 const SAMPLE = { ratings: 1, pairs: 64, evaluationPairs: 1, seed: 7 };
 
-/** @param file Preference pairs, or true for made-up ones. */
+interface QuantizationFlags extends ChatFlags {
+  /** A file of preference pairs, or true for made-up ones. */
+  quantization: string | true;
+  json?: boolean;
+}
+
 export async function inspectQuantization(
   name: string,
   directory: string,
-  file: string | true,
-  json: boolean,
+  flags: QuantizationFlags,
 ): Promise<void> {
+  const { quantization: file, json } = flags;
   const [{ isModelDirectory, openModelDirectory }, { openModelChat }, { openChat }, { measureQuantization }] =
     await Promise.all([
       import("../opening/open-model-directory.ts"),
@@ -25,7 +31,10 @@ export async function inspectQuantization(
     ]);
   const pairs = file === true ? await samplePairs() : await readAll(file);
   const model = (await isModelDirectory(directory)) ? await openModelDirectory(name) : null;
-  const chat = model === null ? await openChat(directory, { checkpoint: name }) : await openModelChat(model);
+  const asked = await chatOptions(flags);
+  const chat = await (model === null
+    ? openChat(directory, { checkpoint: name, ...asked })
+    : openModelChat(model, asked));
   const errors = await watchQuantizing((open) =>
     measureQuantization(model?.backbone.location ?? name, chat, pairs, {
       dtypes: ["int8", "int4"],

@@ -10,6 +10,7 @@ import { fixed, integer, print, printJson, table } from "./output.ts";
 interface InspectFlags {
   json?: boolean;
   quantization?: string | true;
+  chatTemplate?: string;
 }
 
 export function inspectCommand(): Command {
@@ -23,6 +24,7 @@ export function inspectCommand(): Command {
       "--quantization [pairs]",
       "what int8 and int4 do to it, on a file of preference pairs (default: made-up ones)",
     )
+    .option("--chat-template <file>", "for --quantization: Jinja chat template, for a backbone without one")
     .option("--json", "print it as JSON")
     .action(run)
     .addHelpText(
@@ -53,7 +55,7 @@ async function run(location: string, flags: InspectFlags): Promise<void> {
   const { directory } = await locateCheckpoint(name);
   if (flags.quantization !== undefined) {
     const { inspectQuantization } = await import("./inspect-quantization.ts");
-    await inspectQuantization(name, directory, flags.quantization, flags.json ?? false);
+    await inspectQuantization(name, directory, { ...flags, quantization: flags.quantization });
     return;
   }
   if (existsSync(join(directory, "manifest.json"))) {
