@@ -333,6 +333,13 @@ function requireOneBackbone(sets: readonly EmbeddingSet[]): void {
     const [a, b] = [first!.manifest, set.manifest];
     const same =
       a.backbone.fingerprint === b.backbone.fingerprint && a.chat.fingerprint === b.chat.fingerprint;
+    if (same && a.backbone.dtype !== b.backbone.dtype) {
+      throw new InputError(
+        "wrong-backbone",
+        `${set.directory}: expected states in ${a.backbone.dtype} as in ${first!.directory}, got ${b.backbone.dtype}`,
+        "embed all sets with one --dtype: heads would learn the difference",
+      );
+    }
     if (same) continue;
     throw new InputError(
       "wrong-backbone",

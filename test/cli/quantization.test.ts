@@ -99,3 +99,22 @@ test("a run in another arithmetic does not continue a file of scores", async () 
   expect((await run("int8")).code).toBe(2);
   expect(readFileSync(out, "utf8")).toBe(before);
 });
+
+test("training refuses sets that were embedded in different arithmetics", async () => {
+  const ratings = join(folder, "ratings.jsonl");
+  const messages = [
+    { role: "user", content: "Name a prime." },
+    { role: "assistant", content: "Seven." },
+  ];
+  writeFileSync(ratings, `${JSON.stringify({ messages, ratings: { truth: 1 } })}\n`);
+  const embed = async (data: string, out: string, dtype: string) => {
+    const run = ["embed", "--backbone", "tiny", "--data", data, "--out", join(folder, out), "--dtype", dtype];
+    expect((await runCli(run)).code).toBe(0);
+  };
+  await embed(ratings, "ratings", "f32");
+  await embed(rows, "pairs", "int8");
+  const sets = ["--ratings", join(folder, "ratings"), "--pairs", join(folder, "pairs")];
+  const { stderr, code } = await runCli(["train", ...sets, "--out", join(folder, "trained")]);
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/^error: .*pairs: expected states in f32 as in .*ratings, got int8\n/);
+});
