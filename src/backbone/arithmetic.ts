@@ -8,8 +8,8 @@ import type { QuantizedDtype } from "./quantization/blocks.ts";
 
 /**
  * Arithmetic of the linear layers. f32: as stored, widened. f16: matrix products and attention in f16, for GPUs; on the CPU it is
- * f32 arithmetic on values rounded to f16, no faster than f32. int8: weights in blocks of 128, about 1 % error in a hidden state.
- * int4: weights in blocks of 32, half the memory of int8 and ten times its error.
+ * f32 arithmetic on values rounded to f16, no faster than f32. int8: weights in blocks of 128, about 2 % error in a hidden state.
+ * int4: weights in blocks of 32, 0.6 times the memory of int8 and about six times its error (docs/experiments.md).
  */
 export type BackboneDtype = "f32" | "f16" | QuantizedDtype;
 

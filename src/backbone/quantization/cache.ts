@@ -9,7 +9,9 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { isProcessAlive } from "../../checkpoint/process-alive.ts";
 import { readSafetensorsHeader, type TensorRange } from "../../checkpoint/safetensors-header.ts";
+import { layOutSafetensors } from "../../checkpoint/safetensors-writer.ts";
 import { InputError } from "../../errors.ts";
 import { BLOCK_SCHEMES, type BlockScheme, type QuantizedDtype } from "./blocks.ts";
 import { checksums } from "./checksums.ts";
@@ -83,8 +85,7 @@ export async function openQuantized(
       onNote?.(`${entry} is damaged: quantizing again`);
       await rm(entry, { recursive: true, force: true });
     }
-    const bytes = quantizedBytes(matrices, scheme);
-    await requireSpace(root, bytes);
+    await requireSpace(root, layOutSafetensors(quantizedShapes(matrices, scheme)).bytes);
     const temporary = `${entry}.${process.pid}-${randomBytes(4).toString("hex")}.tmp`;
     try {
       await mkdir(temporary);
@@ -110,15 +111,6 @@ export async function openQuantized(
   } catch (error) {
     throw explain(error, folder);
   }
-}
-
-/** Bytes that the matrices take in blocks. */
-export function quantizedBytes(matrices: readonly TensorRange[], scheme: BlockScheme): number {
-  const bytes = { U8: 1, F32: 4 } as Readonly<Record<string, number>>;
-  return [...quantizedShapes(matrices, scheme).values()].reduce(
-    (sum, { dtype, shape }) => sum + shape.reduce((product, size) => product * size, bytes[dtype]!),
-    0,
-  );
 }
 
 /** An entry of the cache. */
@@ -207,18 +199,9 @@ async function removeAbandoned(root: string): Promise<void> {
     const pid = Number(TEMPORARY.exec(name)?.[1]);
     if (Number.isNaN(pid) || pid === process.pid) continue;
     const written = await stat(join(root, name, WEIGHTS)).catch(() => stat(join(root, name)));
-    if (!isRunning(pid) || Date.now() - written.mtimeMs > ABANDONED_MS) {
+    if (!isProcessAlive(pid) || Date.now() - written.mtimeMs > ABANDONED_MS) {
       await rm(join(root, name), { recursive: true, force: true });
     }
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 

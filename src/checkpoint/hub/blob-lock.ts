@@ -5,6 +5,7 @@ import { mkdir, open, readFile, rename, rm, stat, utimes, writeFile } from "node
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { isProcessAlive } from "../process-alive.ts";
 
 const LOOK_AGAIN_MS = 200;
 const HEARTBEAT_MS = 10_000;
@@ -80,7 +81,7 @@ async function isStale(path: string): Promise<boolean> {
   if (stats === null) return false; // just released
   if (Date.now() - stats.mtimeMs > STALE_MS) return true;
   const owner = await readOwner(path);
-  return owner !== null && owner.host === hostname() && !isAlive(owner.pid);
+  return owner !== null && owner.host === hostname() && !isProcessAlive(owner.pid);
 }
 
 async function readOwner(path: string): Promise<Owner | null> {
@@ -89,14 +90,5 @@ async function readOwner(path: string): Promise<Owner | null> {
     return Number.isSafeInteger(owner?.pid) ? owner : null;
   } catch {
     return null; // being written, or just released
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }

@@ -1,5 +1,4 @@
-// Real models carry a few activations hundreds of times larger than the rest, at BOS above all (Llama-3's reach some 300).
-// What int8 may do to a model like that is bounded here; per-tensor quantization would not survive it.
+// Real models carry a few activations hundreds of times larger than the rest, at BOS above all (arXiv:2402.17762). What int8 may do to a model like that is bounded here; per-tensor quantization would not survive it.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -22,7 +21,7 @@ const BOS = 0;
 const PLANTED = [17, 201];
 const MASSIVE = 400;
 
-/** Plants massive activations: the first MLP sends BOS far out along two dimensions of the stream. */
+/** Plants massive activations: the embedding of BOS lies far out along two dimensions of the stream. */
 function plant(tensors: Map<string, Tensor>): Map<string, Tensor> {
   const H = shape.hidden_size;
   const table = tensors.get("model.embed_tokens.weight")!.data as Float32Array;
