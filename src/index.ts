@@ -47,8 +47,17 @@ export { type Embedder, openEmbedder } from "./embedding/embedder.ts";
 export { EmbeddingSet, openEmbeddingSet } from "./embedding/embedding-set.ts";
 export type { EmbeddingManifest } from "./embedding/manifest.ts";
 export { InputError } from "./errors.ts";
-export { evaluatePairs, type PairEvaluation, scorePairs } from "./evaluation/evaluate-pairs.ts";
-export { type PairReport, reportPairs, type ScoredPair } from "./evaluation/pairs.ts";
+export { collectPairs } from "./evaluation/collect-pairs.ts";
+export { compareModels, type ModelComparison } from "./evaluation/compare-models.ts";
+export { evaluatePairs, type PairEvaluation, reportPairs } from "./evaluation/evaluate-pairs.ts";
+export {
+  evaluateRewardBench,
+  type RewardBenchEvaluation,
+  reportRewardBench,
+} from "./evaluation/evaluate-reward-bench.ts";
+export { type RewardBenchScore, rewardBench } from "./evaluation/reward-bench.ts";
+export { type RewardBench2Row, type RewardBench2Score, rewardBench2 } from "./evaluation/reward-bench-2.ts";
+export { scorePairs } from "./evaluation/score-pairs.ts";
 export {
   type CardResponse,
   findVerifyCard,

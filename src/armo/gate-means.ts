@@ -15,15 +15,16 @@ export type GateMeans = Readonly<Record<string, GateMean>>;
 export function createGateMeans() {
   const groups = new Map<string, { n: number; sums: Map<string, number> }>();
   return {
-    add(group: string, gatingOutput: ByObjective): void {
+    /** @param pairs Number of pairs that `gatingOutput` is the mean of. Default 1. */
+    add(group: string, gatingOutput: ByObjective, pairs = 1): void {
       let entry = groups.get(group);
       if (!entry) {
         entry = { n: 0, sums: new Map() };
         groups.set(group, entry);
       }
-      entry.n++;
+      entry.n += pairs;
       for (const [name, weight] of Object.entries(gatingOutput)) {
-        entry.sums.set(name, (entry.sums.get(name) ?? 0) + weight);
+        entry.sums.set(name, (entry.sums.get(name) ?? 0) + pairs * weight);
       }
     },
     means(): GateMeans {

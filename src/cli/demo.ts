@@ -10,7 +10,7 @@ import { VERSION } from "../version.ts";
 import { openForFlags } from "./backbone-options.ts";
 import { printComparison } from "./compare.ts";
 import type { TruthReport } from "./demo-truth.ts";
-import { printPairEvaluation } from "./evaluate.ts";
+import { printPairEvaluation } from "./evaluate-pairs.ts";
 import { interruptSignal } from "./failure.ts";
 import { parseInteger } from "./flags.ts";
 import { fixed, integer, note, percent, print, table } from "./output.ts";

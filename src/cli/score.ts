@@ -166,7 +166,7 @@ async function scoreEmbeddings(directories: readonly string[], flags: ScoreFlags
     toJson: (pair, row, index) =>
       sides.map((response) => {
         const { tokens, ...score } = pair[response];
-        const { subset } = pair;
+        const subset = pair.subset ?? pair.source;
         return { ...idOf(row), response, subset, ...score, responseTokens: tokens, index };
       }),
     print: (pair, row, index) => {

@@ -3,7 +3,12 @@ import { badRow, describe, type Fields, fieldsOf, promptFrom, responseFrom } fro
 import type { DataLocation } from "./location.ts";
 import { normalizePrompt, promptHash } from "./prompt-hash.ts";
 import type { PreferencePair, RowError } from "./records.ts";
-import { readRecords, rowId } from "./rows.ts";
+import { readRecords, rowId, rowSubset } from "./rows.ts";
+
+export interface ReadPairsOptions {
+  /** Further fields of a row to keep as text; `a.b` is field b of the object a. */
+  readonly fields?: readonly string[];
+}
 
 /**
  * Streams preference pairs from one or more files, in order.
@@ -17,9 +22,10 @@ import { readRecords, rowId } from "./rows.ts";
  */
 export async function* readPairs(
   locations: readonly DataLocation[],
+  options: ReadPairsOptions = {},
 ): AsyncGenerator<PreferencePair | RowError, void, undefined> {
   for (const location of locations) {
-    yield* readRecords(location.path, (value) => parsePair(value, location), { needsOne: true });
+    yield* readRecords(location.path, (value) => parsePair(value, location, options), { needsOne: true });
   }
 }
 
@@ -28,7 +34,11 @@ export async function* readPairs(
  *
  * @throws {InputError} `bad-row`, or what the messages' validation throws.
  */
-export function parsePair(value: unknown, location: DataLocation): PreferencePair {
+export function parsePair(
+  value: unknown,
+  location: DataLocation,
+  { fields: wanted = [] }: ReadPairsOptions = {},
+): PreferencePair {
   const fields = fieldsOf(value, "prompt, chosen and rejected");
   if (fields.chosen === undefined || fields.rejected === undefined) {
     const missing = fields.chosen === undefined ? "chosen" : "rejected";
@@ -52,7 +62,19 @@ export function parsePair(value: unknown, location: DataLocation): PreferencePai
     subset: subsetOf(fields),
     source: location.source,
     promptHash: promptHash(prompt),
+    ...(wanted.length > 0 ? { fields: fieldsAsText(value, wanted) } : {}),
   };
+}
+
+function fieldsAsText(row: unknown, names: readonly string[]): Record<string, string> {
+  const at = (name: string): unknown =>
+    name.split(".").reduce<unknown>((value, key) => (value as Fields | null | undefined)?.[key], row);
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = at(name) ?? null;
+      return value === null ? [] : [[name, typeof value === "string" ? value : JSON.stringify(value)]];
+    }),
+  );
 }
 
 interface Side {
@@ -116,6 +138,6 @@ function agrees(given: readonly Message[], conversation: readonly Message[]): bo
 
 function subsetOf(fields: Fields): string | null {
   const subset = fields.subset ?? fields.family ?? fields.category ?? null;
-  if (subset === null || typeof subset === "string") return subset;
+  if (subset === null || typeof subset === "string") return rowSubset(fields);
   throw badRow(`subset: expected text, got ${describe(subset)}`, "name the subset");
 }

@@ -24,6 +24,8 @@ export interface PreferencePair {
   readonly subset: string | null;
   readonly source: string;
   readonly promptHash: string;
+  /** Further fields of the row that the reader was asked for, as text; those that a row lacks are absent. */
+  readonly fields?: Readonly<Record<string, string>>;
 }
 
 /** A conversation to be scored. */
@@ -52,6 +54,8 @@ export interface RowError {
   /** 1-based; in a JSON document, the line on which the element begins. */
   readonly line: number;
   readonly id: string | number | null;
+  /** Where the row names one. */
+  readonly subset?: string;
   /** One line: what was expected, what was found, what to do. */
   readonly error: string;
 }

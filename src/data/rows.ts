@@ -84,7 +84,23 @@ export async function* readRecords<T>(
  * @throws `error` itself, if it is a fault rather than an `InputError`.
  */
 export function rejectRow({ file, line, value }: Row, error: unknown): RowError {
-  return { kind: "error", file, line, id: rowId(value), error: oneLine(error) };
+  const subset = rowSubset(value);
+  return {
+    kind: "error",
+    file,
+    line,
+    id: rowId(value),
+    ...(subset === null ? {} : { subset }),
+    error: oneLine(error),
+  };
+}
+
+/** What a row calls its subset: its `subset`, `family` or `category`, if that is text. */
+export function rowSubset(value: unknown): string | null {
+  if (typeof value !== "object" || value === null) return null;
+  const { subset, family, category } = value as Readonly<Record<string, unknown>>;
+  const found = subset ?? family ?? category ?? null;
+  return typeof found === "string" ? found : null;
 }
 
 /** A row's `id`, or its `ids`; objects as JSON text, anything else as null. */

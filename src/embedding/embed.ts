@@ -176,7 +176,8 @@ export async function embed(
             : encodePair(record, row, encode);
       if ("info" in result) encoded.push(result);
       else {
-        rejections.push({ row, id: record.id, source, kind: result.kind, reason: result.rejected });
+        const subset = "subset" in record ? (record.subset ?? null) : null;
+        rejections.push({ row, id: record.id, source, subset, kind: result.kind, reason: result.rejected });
         if (strict && record.kind === "error") {
           throw new InputError(
             "bad-row",

@@ -23,6 +23,8 @@ export interface Rejection {
   readonly row: number;
   readonly id: string | number | null;
   readonly source: string;
+  /** Where the row names one; sets of earlier versions do not say. */
+  readonly subset?: string | null;
   readonly kind: "invalid" | "too-long";
   readonly reason: string;
 }

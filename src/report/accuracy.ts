@@ -1,5 +1,5 @@
+import type { Accuracy } from "../evaluation/accuracy.ts";
 import { wilsonInterval } from "../evaluation/intervals.ts";
-import type { Accuracy } from "../evaluation/pairs.ts";
 import { type Html, html } from "./html.ts";
 import { fixed, integer, isNumber, percent } from "./numbers.ts";
 import type { NamedEvaluation, ReportData, StoredTraining } from "./report-data.ts";

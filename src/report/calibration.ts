@@ -18,7 +18,7 @@ export function calibrationError(bins: readonly CalibrationBin[]): number {
 /** Reliability diagrams of σ(β · margin), one per set of pairs. */
 export function calibrationSection({ evaluations = [], training }: ReportData): Html | null {
   const sets = [
-    ...evaluations.map(({ name, evaluation }) => ({ name, bins: evaluation.calibration ?? [] })),
+    ...evaluations.map(({ name, evaluation }) => ({ name, bins: evaluation.calibration?.bins ?? [] })),
     { name: "validation pairs", bins: training?.calibration ?? [] },
   ].filter(({ bins }) => bins.length > 0);
   if (sets.length === 0) return null;

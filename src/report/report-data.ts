@@ -3,6 +3,7 @@
 import type { Heads } from "../armo/heads.ts";
 import type { TrainingReport } from "../armo/training-report.ts";
 import type { PairEvaluation } from "../evaluation/evaluate-pairs.ts";
+import type { RewardBenchEvaluation } from "../evaluation/evaluate-reward-bench.ts";
 import type { Comparison } from "../reward-model.ts";
 import type { ScorerDirectory } from "../scoring/model-directory.ts";
 
@@ -10,7 +11,7 @@ type Later = "gating" | "calibration";
 
 /** A report of training as it is stored; those of earlier versions lack some parts. */
 export type StoredTraining = Omit<TrainingReport, Later> & Partial<Pick<TrainingReport, Later>>;
-export type StoredEvaluation = Omit<PairEvaluation, Later> & Partial<Pick<PairEvaluation, Later>>;
+export type StoredEvaluation = PairEvaluation | RewardBenchEvaluation;
 
 /** An evaluation and what to call the data. */
 export interface NamedEvaluation {

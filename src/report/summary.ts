@@ -23,7 +23,7 @@ export function summary(data: ReportData): Html {
 function tiles({ evaluations = [], training }: ReportData): Content[] {
   const validation = training && validationAccuracies(training);
   const set = evaluations[0] ? evaluationAccuracies(evaluations[0]) : validation;
-  const bins = evaluations[0] ? evaluations[0].evaluation.calibration : training?.calibration;
+  const bins = evaluations[0] ? evaluations[0].evaluation.calibration?.bins : training?.calibration;
   return [
     set && accuracyTile(set),
     set && lengthTile(set),

@@ -5,10 +5,15 @@ import type { Score } from "../reward-model.ts";
 import type { ScorerDirectory } from "./model-directory.ts";
 import { type ScoreParts, toScore } from "./score-parts.ts";
 
+/** A row that could not be embedded. */
+export type RejectedRow = Rejection & { readonly subset: string | null };
+
 /** One embedded preference pair, scored without a backbone. */
 export interface ScoredEmbeddedPair {
   readonly id: string | number | null;
-  readonly subset: string;
+  readonly source: string;
+  /** Null where the row named none. */
+  readonly subset: string | null;
   readonly promptHash: string;
   readonly chosen: Score;
   readonly rejected: Score;
@@ -27,7 +32,9 @@ export async function* scorePairSets(
     limit = Number.POSITIVE_INFINITY,
     skip = () => false,
   }: { limit?: number; skip?: (promptHash: string) => boolean } = {},
-): AsyncGenerator<ScoredEmbeddedPair | Rejection | { readonly promptHash: string; readonly skipped: true }> {
+): AsyncGenerator<
+  ScoredEmbeddedPair | RejectedRow | { readonly promptHash: string; readonly skipped: true }
+> {
   for (const set of sets) {
     requirePairs(set);
     requireSameBackbone(model, set);
@@ -55,10 +62,10 @@ export async function* scorePairSets(
         const [chosen, rejected] = [0, 1].map((r) =>
           toPublic(scoreResponse(response(r)), responseTokens[2 * i + r]!),
         );
-        yield { id, subset: subset ?? source, promptHash, chosen: chosen!, rejected: rejected! };
+        yield { id, source, subset, promptHash, chosen: chosen!, rejected: rejected! };
       }
     }
-    yield* set.manifest.rejections;
+    for (const { subset = null, ...rejection } of set.manifest.rejections) yield { ...rejection, subset };
   }
 }
 

@@ -48,10 +48,10 @@ test("evaluate pairs agrees with itself on text and embeddings, beside baselines
     ...["embed", "--backbone", at("fsfairx"), "--kind", "pairs"],
     ...["--data", at("pairs.jsonl"), "--out", at("embedded")],
   ]);
-  const text = await evaluate("--data", at("pairs.jsonl"), "--report", at("report.html"));
+  const text = await evaluate("--data", at("pairs.jsonl"), "--out", at("evaluated"));
   expect(text).toMatchObject({ n: 2, overlaps: null });
   expect(Object.keys(text.baselines)).toEqual(["prefer the longer", "prefer the shorter"]);
-  expect(text.calibration.reduce((sum: number, { n }: { n: number }) => sum + n, 0)).toBe(2);
+  expect(text.calibration.bins.reduce((sum: number, { n }: { n: number }) => sum + n, 0)).toBe(2);
   const embedded = await evaluate("--embeddings", at("embedded"));
   expect([embedded.score, embedded.calibration]).toEqual([text.score, text.calibration]);
   const lines = (await run(["score", ...model, "--json", "--embeddings", at("embedded")])).trim().split("\n");

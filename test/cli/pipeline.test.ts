@@ -161,12 +161,12 @@ test("report shows a model's training, evaluations and comparisons in one file t
 
   const { stdout } = await ok(
     ...["evaluate", "pairs", "--model", at("model"), "--embeddings", at("evaluation")],
-    ...["--json", "--report", at("evaluated.html")],
+    ...["--json", "--out", at("evaluated")],
   );
   const held = JSON.parse(stdout);
-  expect(held.calibration.reduce((sum: number, { n }: { n: number }) => sum + n, 0)).toBe(60);
+  expect(held.calibration.bins.reduce((sum: number, { n }: { n: number }) => sum + n, 0)).toBe(60);
   expect(Object.keys(held.gating).sort()).toEqual([...data.families].sort());
-  expect(readFileSync(at("evaluated.html"), "utf8")).toContain(percent(held.score));
+  expect(readFileSync(at("evaluated/report.html"), "utf8")).toContain(percent(held.score));
 
   writeFileSync(at("held.json"), stdout);
   const input = '{"id":"<b>x","prompt":"Name a prime.","responses":["Seven.","<script>no</script>"]}';
@@ -423,20 +423,22 @@ test("rows that none of the chosen objectives is rated on are counted", async ()
 test("an evaluation that was killed continues, and comes to the same figures", async () => {
   const args = ["evaluate", "pairs", "--json", "--model", at("model"), "--data", at("pairs.jsonl")];
   const whole = JSON.parse((await ok(...args)).stdout);
-  const killed = runCli([...args, "--out", at("kept.jsonl")]);
+  const killed = runCli([...args, "--out", at("kept")]);
   const kept = () =>
-    existsSync(at("kept.jsonl")) ? readFileSync(at("kept.jsonl"), "utf8").split("\n").length - 1 : 0;
+    existsSync(at("kept/model.jsonl"))
+      ? readFileSync(at("kept/model.jsonl"), "utf8").split("\n").length - 1
+      : 0;
   while (kept() < 32) await new Promise((resolve) => setTimeout(resolve, 5));
   killed.kill();
   expect((await killed).code).toBeNull();
-  const before = readFileSync(at("kept.jsonl"), "utf8").split("\n").slice(0, 32);
-  const continued = JSON.parse((await ok(...args, "--out", at("kept.jsonl"))).stdout);
+  const before = readFileSync(at("kept/model.jsonl"), "utf8").split("\n").slice(0, 32);
+  const continued = JSON.parse((await ok(...args, "--out", at("kept"))).stdout);
   expect(continued).toEqual(whole);
-  expect(readFileSync(at("kept.jsonl"), "utf8").split("\n").slice(0, 32)).toEqual(before);
+  expect(readFileSync(at("kept/model.jsonl"), "utf8").split("\n").slice(0, 32)).toEqual(before);
   expect(kept()).toBe(165);
   // Everything is there: nothing is computed again, and other options are another run.
-  expect(JSON.parse((await ok(...args, "--out", at("kept.jsonl"))).stdout)).toEqual(whole);
-  const other = await runCli([...args, "--drop-overlaps", "--out", at("kept.jsonl")]);
+  expect(JSON.parse((await ok(...args, "--out", at("kept"))).stdout)).toEqual(whole);
+  const other = await runCli([...args, "--drop-overlaps", "--out", at("kept")]);
   expect(other).toMatchObject({
     code: 2,
     stderr: expect.stringMatching(/expected no file or this run begun/),

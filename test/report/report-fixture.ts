@@ -1,3 +1,4 @@
+import type { PairEvaluation } from "../../src/evaluation/evaluate-pairs.ts";
 import type { ComparedAnswers, NamedEvaluation, StoredTraining } from "../../src/report/report-data.ts";
 import type { Score } from "../../src/reward-model.ts";
 
@@ -94,7 +95,7 @@ export const training: StoredTraining = {
   secondsPerStage: { regression: 1, debiasing: 2, gating: 3 },
 };
 
-export const evaluation: NamedEvaluation = {
+export const evaluation: NamedEvaluation & { readonly evaluation: PairEvaluation } = {
   name: "bench",
   evaluation: {
     benchmark: "pairs",
@@ -103,7 +104,9 @@ export const evaluation: NamedEvaluation = {
     interval: [0.571, 0.664],
     scoreWithPriorSets: null,
     n: 416,
+    prompts: 400,
     ties: 1,
+    groups: {},
     subsets: {
       hard: { n: 134, accuracy: 0.523, interval: [0.439, 0.606] },
       easy: { n: 282, accuracy: 0.663, interval: [0.606, 0.716] },
@@ -112,7 +115,42 @@ export const evaluation: NamedEvaluation = {
     overlaps: { found: 7, dropped: 0 },
     rejected: [],
     gating: { hard: { n: 134, gatingOutput: { tact: 0.451, length: 0.549 } } },
-    calibration: [{ from: 0.6, to: 0.65, n: 416, predicted: 0.629, observed: 0.618 }],
+    calibration: {
+      bins: [{ from: 0.6, to: 0.65, n: 416, predicted: 0.629, observed: 0.618 }],
+      calibrationError: 0.011,
+      brierScore: 0.24,
+      logLoss: 0.68,
+    },
+    margins: {
+      mean: 0.4,
+      standardDeviation: 1,
+      percentiles: { p5: -1, p25: -0.2, p50: 0.4, p75: 1, p95: 2 },
+      histogram: [
+        { from: -1, to: 0, n: 159 },
+        { from: 0, to: 1, n: 257 },
+      ],
+    },
+    length: {
+      chosenLonger: { n: 116, accuracy: 0.8, interval: [0.7, 0.9] },
+      chosenShorter: { n: 300, accuracy: 0.55, interval: [0.5, 0.6] },
+      equal: { n: 9, accuracy: 0.4, interval: [0.1, 0.7] },
+      correlation: 0.3,
+    },
+    objectives: {
+      tact: { alone: 0.6, without: 0.5, meanContribution: 0.4, lengthCorrelation: 0.1 },
+      length: { alone: 0.28, without: 0.62, meanContribution: 0, lengthCorrelation: 0.9 },
+    },
+    hardest: [
+      {
+        index: 17,
+        id: "evil",
+        subset: "hard",
+        margin: -1,
+        lengthDifference: -9,
+        contributions: { tact: -1, length: 0 },
+      },
+    ],
+    repeatedIds: { samePrompt: 0, otherPrompt: 0 },
   },
 };
 

@@ -1,24 +1,21 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
-import type { PairScores, RejectedPair, SkippedPair } from "../evaluation/evaluate-pairs.ts";
 import { type ResultFile, toLine } from "./result-file.ts";
 
-type PairResult = PairScores | RejectedPair | SkippedPair;
-
-/** Pairs per write: a kill loses at most these. */
+/** Results per write: a kill loses at most these. */
 const BATCH = 32;
 
 /**
- * The results of scoring pairs, through a file: first those that an earlier run left there, then the others, each batch
+ * The results of scoring rows, through a file: first those that an earlier run left there, then the others, each batch
  * written before it is passed on.
  *
  * @param total Results wanted. @param scoreFrom The results after the first `done` ones.
  */
-export async function* keptScores(
+export async function* keptResults<Result>(
   file: ResultFile,
   total: number,
-  scoreFrom: (done: number) => AsyncIterable<PairResult>,
-): AsyncGenerator<PairResult> {
+  scoreFrom: (done: number) => AsyncIterable<Result>,
+): AsyncGenerator<Result> {
   let rows = 0;
   if (file.begun.rows > 0) {
     const lines = createInterface({
@@ -32,8 +29,8 @@ export async function* keptScores(
     }
   }
   if (rows === total) return;
-  let batch: PairResult[] = [];
-  const write = async (): Promise<PairResult[]> => {
+  let batch: Result[] = [];
+  const write = async (): Promise<Result[]> => {
     const written = batch;
     rows += written.length;
     await file.append(written.map(toLine), { rows, failed: 0, skipped: 0, input: "" });

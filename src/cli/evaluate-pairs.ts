@@ -1,0 +1,79 @@
+import { Command } from "commander";
+import pc from "picocolors";
+import type { PairEvaluation } from "../evaluation/evaluate-pairs.ts";
+import { type EvaluationFlags, withEvaluationOptions } from "./evaluation-run.ts";
+import {
+  ACCURACY_COLUMNS,
+  accuracyRow,
+  printAnalysis,
+  printComparisons,
+  printCounts,
+  printHeading,
+} from "./evaluation-tables.ts";
+import { parseList } from "./flags.ts";
+import { print, table } from "./output.ts";
+import { evaluatePairModels, finishPairs, type PairFlags } from "./pair-run.ts";
+
+interface EvaluatePairsFlags extends EvaluationFlags, PairFlags {
+  by?: string[];
+}
+
+export function evaluatePairsCommand(): Command {
+  const command = new Command("pairs")
+    .description("accuracy on preference pairs, by subset, beside what length alone would reach")
+    .option("--drop-overlaps", "leave out pairs whose prompt a model was trained on")
+    .option(
+      "--by <fields>",
+      "with --data: accuracies by these fields of the rows too, as in label_source,ids.model",
+      parseList,
+    );
+  return withEvaluationOptions(command, "pairs", "pairs, as embed takes them")
+    .action(run)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  armorm evaluate pairs --model model --data llmbar.jsonl --drop-overlaps
+  armorm evaluate pairs --model model --embeddings embedded/llmbar --json > llmbar.json
+  armorm evaluate pairs --model model other --data llmbar.jsonl --by label_source --out llmbar`,
+    );
+}
+
+async function run(flags: EvaluatePairsFlags): Promise<void> {
+  const [{ reportPairs }, models] = await Promise.all([
+    import("../evaluation/evaluate-pairs.ts"),
+    evaluatePairModels("evaluate pairs", flags, flags.by),
+  ]);
+  const evaluations = models.map(({ name, directory, collected }) => ({
+    model: name,
+    ...reportPairs(collected, { marginScale: directory.scorer.marginScale }),
+  }));
+  await finishPairs(flags, models, evaluations, (comparisons) => {
+    for (const evaluation of evaluations) {
+      printHeading(evaluation.model, evaluations.length);
+      printPairEvaluation(evaluation);
+    }
+    printComparisons(comparisons);
+  });
+}
+
+/** The tables of a pair evaluation. */
+export function printPairEvaluation(evaluation: PairEvaluation): void {
+  const { n, score, interval, subsets, baselines, groups } = evaluation;
+  printCounts(evaluation);
+  const model = accuracyRow(pc.bold("this model"), { n, accuracy: score, interval });
+  const rows = Object.entries(baselines).map(([name, accuracy]) => accuracyRow(name, accuracy));
+  print(table(ACCURACY_COLUMNS, [model, ...rows]));
+  for (const [field, values] of Object.entries({ subset: subsets, ...groups })) {
+    if (Object.keys(values).length < 2) continue;
+    print();
+    const columns = [{ title: field }, ...ACCURACY_COLUMNS.slice(1)];
+    print(
+      table(
+        columns,
+        Object.entries(values).map(([name, accuracy]) => accuracyRow(name, accuracy)),
+      ),
+    );
+  }
+  printAnalysis(evaluation);
+}

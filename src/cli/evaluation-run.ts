@@ -1,0 +1,237 @@
+// What all benchmarks have in common: several models, text or embeddings, results kept in a folder, progress.
+
+import { existsSync } from "node:fs";
+import { mkdir, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Command } from "commander";
+import type { DataLocation } from "../data/location.ts";
+import type { EmbeddingSet } from "../embedding/embedding-set.ts";
+import { hashOf } from "../embedding/manifest.ts";
+import { InputError } from "../errors.ts";
+import type { RewardModel } from "../reward-model.ts";
+import type { ScorerDirectory } from "../scoring/model-directory.ts";
+import { withDownloads } from "./downloads.ts";
+import { interruptSignal } from "./failure.ts";
+import { parsePositiveInteger, pick } from "./flags.ts";
+import { keptResults } from "./kept-results.ts";
+import { modelIdentity } from "./model-identity.ts";
+import { announceJob, startProgress } from "./progress.ts";
+import { openResultFile, type ResultFile } from "./result-file.ts";
+import { downloadModel, type ModelFlags, openModel, withOpeningOptions } from "./score.ts";
+
+/** Options of every benchmark. */
+export interface EvaluationFlags extends Omit<ModelFlags, "model"> {
+  model: string[];
+  data?: string[];
+  embeddings?: string[];
+  limit?: number;
+  out?: string;
+  json?: boolean;
+}
+
+/** Adds the options of every benchmark. @param unit What a row is. @param data What `--data` takes. */
+export function withEvaluationOptions(command: Command, unit: string, data: string): Command {
+  command
+    .requiredOption(
+      "--model <location...>",
+      "model directory, checkpoint, or org/name on the hub; several stand side by side",
+    )
+    .option("--data <location...>", data)
+    .option("--embeddings <dir...>", `embedded ${unit}: the heads alone run, in seconds`)
+    .option("--limit <n>", `only the first n ${unit}`, parsePositiveInteger)
+    .option(
+      "--out <dir>",
+      "folder for every row's scores, the evaluation and a report; the same command continues a run that was stopped",
+    )
+    .option("--json", "print the evaluation as JSON")
+    // Before anything is downloaded.
+    .hook("preAction", (_, action) => requireUsage(action.opts<EvaluationFlags>()));
+  return withDownloads(withOpeningOptions(command), downloadModels);
+}
+
+async function downloadModels(flags: EvaluationFlags): Promise<Partial<EvaluationFlags>> {
+  const model: string[] = [];
+  let { backbone } = flags;
+  for (const location of flags.model) {
+    const found = await downloadModel({ ...flags, model: location });
+    model.push(found.model ?? location);
+    // One backbone for all is what the user named; otherwise each model has its own.
+    if (flags.backbone !== undefined) backbone = found.backbone ?? backbone;
+  }
+  return backbone === undefined ? { model } : { model, backbone };
+}
+
+/** How far the rows of a run are wanted. */
+export interface RowRange {
+  readonly limit?: number;
+  /** Rows at the beginning that are done. */
+  readonly done: number;
+  readonly skip: (promptHash: string) => boolean;
+  readonly signal: AbortSignal;
+}
+
+/** What one benchmark does. */
+export interface EvaluationJob<Row, Collected> {
+  /** `evaluate pairs` */
+  readonly command: string;
+  /** `pairs` */
+  readonly unit: string;
+  /** What else decides the rows' results. */
+  readonly options: object;
+  readonly fromText: (
+    model: RewardModel,
+    locations: readonly DataLocation[],
+    range: RowRange,
+  ) => AsyncIterable<Row>;
+  readonly fromSets: (
+    model: ScorerDirectory,
+    sets: readonly EmbeddingSet[],
+    range: Pick<RowRange, "limit" | "skip">,
+  ) => AsyncIterable<Row>;
+  readonly collect: (
+    score: (skip: (promptHash: string) => boolean) => AsyncIterable<Row>,
+    directory: ScorerDirectory,
+    watch: { readonly signal: AbortSignal; readonly onProgress: (rows: number) => void },
+  ) => Promise<Collected>;
+}
+
+/** One model's results. */
+export interface EvaluatedModel<Collected> {
+  /** As it was named. */
+  readonly name: string;
+  readonly directory: ScorerDirectory;
+  readonly collected: Collected;
+}
+
+// Loaded by a function of its own: tsc does not rewrite import paths inside a function that says `await using`.
+const loadLibrary = () =>
+  Promise.all([
+    import("../data/location.ts"),
+    import("../data/describe-file.ts"),
+    import("../embedding/embedding-set.ts"),
+    import("../opening/open-model-directory.ts"),
+  ]);
+
+/** Runs a benchmark for every model, one after the other. */
+export async function evaluateModels<Row, Collected>(
+  flags: EvaluationFlags,
+  job: EvaluationJob<Row, Collected>,
+): Promise<EvaluatedModel<Collected>[]> {
+  const [{ parseDataLocation }, { describeFile }, { openEmbeddingSet }, { openModelDirectory }] =
+    await loadLibrary();
+  const locations = (flags.data ?? []).map(parseDataLocation);
+  const files = await Promise.all(locations.map(({ path }) => describeFile(path)));
+  const sets = await Promise.all((flags.embeddings ?? []).map(openEmbeddingSet));
+  const rows = flags.data
+    ? files.reduce((sum, file) => sum + file.rows, 0)
+    : sets.reduce((sum, set) => sum + set.manifest.rowsIn, 0);
+  const total = Math.min(rows, flags.limit ?? rows);
+  const data = flags.data ? files.map(({ sha256 }) => sha256) : sets.map(({ manifest }) => manifest.run);
+  const signal = interruptSignal();
+  const names = fileNames(flags.model);
+  const evaluated: EvaluatedModel<Collected>[] = [];
+  for (const [m, name] of flags.model.entries()) {
+    const directory = await openModelDirectory(name);
+    const own = { ...flags, model: name };
+    const identity = async () =>
+      hashOf({
+        command: job.command,
+        model: await modelIdentity(directory, own),
+        data,
+        from: flags.data ? "text" : "embeddings",
+        options: job.options,
+      });
+    await using file = await openRows(flags.out, names[m]!, identity);
+    await using model = flags.data ? await openModel(own) : null;
+    const rowsFrom = (done: number, skip: (promptHash: string) => boolean): AsyncIterable<Row> => {
+      const range = { ...pick(flags, ["limit"]), skip };
+      return model
+        ? job.fromText(model, locations, { ...range, done, signal })
+        : skipRows(job.fromSets(directory, sets, range), done);
+    };
+    const what = flags.model.length === 1 ? "evaluating" : `evaluating ${name}:`;
+    const progress = startProgress(what, job.unit);
+    const where = flags.out;
+    const cost = announceJob(what, job.unit, { done: file?.begun.rows ?? 0, total, where });
+    const collected = await job
+      .collect(
+        (skip) => (file ? keptResults(file, total, (done) => rowsFrom(done, skip)) : rowsFrom(0, skip)),
+        directory,
+        {
+          signal,
+          onProgress: (done) => {
+            progress.update(done, total);
+            cost.measure(done);
+          },
+        },
+      )
+      .finally(() => progress.stop());
+    evaluated.push({ name, directory, collected });
+  }
+  return evaluated;
+}
+
+function requireUsage({ model, data, embeddings }: EvaluationFlags): void {
+  if ((data === undefined) === (embeddings === undefined)) {
+    throw new InputError(
+      "wrong-usage",
+      "evaluate: expected one of --data and --embeddings",
+      "give exactly one",
+    );
+  }
+  const repeated = model.find((name, i) => model.indexOf(name) !== i);
+  if (repeated === undefined) return;
+  throw new InputError(
+    "wrong-usage",
+    `evaluate: expected each model once, got ${repeated} twice`,
+    "name it once",
+  );
+}
+
+async function openRows(
+  out: string | undefined,
+  name: string,
+  identity: () => Promise<string>,
+): Promise<ResultFile | null> {
+  if (out === undefined) return null;
+  await makeFolder(out);
+  return openResultFile(join(out, `${name}.jsonl`), await identity());
+}
+
+async function makeFolder(out: string): Promise<void> {
+  try {
+    await mkdir(out, { recursive: true });
+  } catch (error) {
+    throw new InputError(
+      "unwritable-file",
+      `--out: expected a folder that can be written, got ${out} (${(error as NodeJS.ErrnoException).code})`,
+      "name a folder, there or not",
+    );
+  }
+}
+
+/** What the models' files are called: `model` for one at `runs/model/`, `org--name` on the hub; numbered where equal. */
+export function fileNames(models: readonly string[]): string[] {
+  const short = models.map((name) => {
+    const hub = /^[\w.-]+\/[\w.-]+(@.*)?$/.test(name) && !existsSync(name);
+    const text = hub
+      ? name.replace(/@.*/, "").replace("/", "--")
+      : name.replace(/[/\\]+$/, "").replace(/^.*[/\\]/, "");
+    return text.replace(/[^\w.-]+/g, "-") || "model";
+  });
+  return short.map((name, i) =>
+    short.indexOf(name) === short.lastIndexOf(name) ? name : `${name}-${i + 1}`,
+  );
+}
+
+async function* skipRows<Row>(rows: AsyncIterable<Row>, count: number): AsyncGenerator<Row> {
+  let read = 0;
+  for await (const row of rows) if (read++ >= count) yield row;
+}
+
+/** Writes the evaluation as JSON into the folder, whole or not at all. */
+export async function writeEvaluation(out: string, evaluation: object): Promise<void> {
+  const path = join(out, "evaluation.json");
+  await writeFile(`${path}.tmp`, `${JSON.stringify(evaluation, null, 1)}\n`, { flush: true });
+  await rename(`${path}.tmp`, path);
+}

@@ -1,0 +1,82 @@
+// How far apart a model puts the two responses of a pair, and whether its probabilities hold.
+
+import { type CalibrationBin, calibrationBins } from "../armo/calibration.ts";
+
+/** The distribution of score(chosen) − score(rejected). */
+export interface MarginSummary {
+  readonly mean: number;
+  readonly standardDeviation: number;
+  /** The 5th, 25th, 50th, 75th and 95th percentile. */
+  readonly percentiles: Readonly<Record<"p5" | "p25" | "p50" | "p75" | "p95", number>>;
+  /** Equal bins from the least to the greatest margin, one of whose bounds is 0. */
+  readonly histogram: readonly { readonly from: number; readonly to: number; readonly n: number }[];
+}
+
+const BINS = 30;
+
+/** @param margins Finite, at least one. */
+export function summarizeMargins(margins: readonly number[]): MarginSummary {
+  const n = margins.length;
+  const sorted = Float64Array.from(margins).sort();
+  const mean = sorted.reduce((sum, margin) => sum + margin, 0) / n;
+  const variance = sorted.reduce((sum, margin) => sum + (margin - mean) ** 2, 0) / n;
+  const percentile = (share: number) => {
+    const place = share * (n - 1);
+    const below = Math.floor(place);
+    const above = Math.min(below + 1, n - 1);
+    return sorted[below]! + (place - below) * (sorted[above]! - sorted[below]!);
+  };
+  return {
+    mean,
+    standardDeviation: Math.sqrt(variance),
+    percentiles: {
+      p5: percentile(0.05),
+      p25: percentile(0.25),
+      p50: percentile(0.5),
+      p75: percentile(0.75),
+      p95: percentile(0.95),
+    },
+    histogram: histogramOf(sorted),
+  };
+}
+
+function histogramOf(sorted: Float64Array): MarginSummary["histogram"] {
+  const [low, high] = [Math.min(0, sorted[0]!), Math.max(0, sorted.at(-1)!)];
+  const width = (high - low) / BINS || 1;
+  const first = Math.floor(low / width);
+  const last = Math.max(first, Math.ceil(high / width) - 1);
+  const counts = Array.from({ length: last - first + 1 }, (_, i) => ({
+    from: (first + i) * width,
+    to: (first + i + 1) * width,
+    n: 0,
+  }));
+  for (const margin of sorted) {
+    counts[Math.min(counts.length - 1, Math.max(0, Math.floor(margin / width) - first))]!.n++;
+  }
+  return counts;
+}
+
+/** Whether σ(β · margin) means what it says. */
+export interface Calibration {
+  readonly bins: readonly CalibrationBin[];
+  /** Expected calibration error: mean distance of what bins predict from what happened, over all pairs. */
+  readonly calibrationError: number;
+  /** Mean (1 − p)², p the probability given to the chosen response: 0.25 for a coin. */
+  readonly brierScore: number;
+  /** Mean −ln p: ln 2 = 0.693 for a coin. */
+  readonly logLoss: number;
+}
+
+/** @param marginScale β > 0. */
+export function calibrationOf(margins: readonly number[], marginScale: number): Calibration {
+  const bins = calibrationBins(margins, marginScale);
+  let [error, brier, loss] = [0, 0, 0];
+  for (const { n, predicted, observed } of bins) error += n * Math.abs(predicted - observed);
+  for (const margin of margins) {
+    const logit = marginScale * margin;
+    brier += (1 / (1 + Math.exp(logit))) ** 2;
+    loss += Math.max(-logit, 0) + Math.log1p(Math.exp(-Math.abs(logit))); // softplus(−logit)
+  }
+  const N = margins.length;
+  return { bins, calibrationError: error / N, brierScore: brier / N, logLoss: loss / N };
+}

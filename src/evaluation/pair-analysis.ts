@@ -1,0 +1,176 @@
+// What one accuracy hides: margins, length, single objectives, the pairs that went most wrong.
+
+import type { GateMeans } from "../armo/gate-means.ts";
+import { spearman } from "../armo/spearman.ts";
+import type { ByObjective } from "../reward-model.ts";
+import { type Accuracy, accuracyOf } from "./accuracy.ts";
+import type { CollectedPairs } from "./collect-pairs.ts";
+import { type Calibration, calibrationOf, type MarginSummary, summarizeMargins } from "./margins.ts";
+import type { RejectedPair, ScoredPair } from "./pair-scores.ts";
+
+/** How accuracy and margins depend on which response is the longer one, in tokens. */
+export interface LengthAnalysis {
+  /** Accuracy where the chosen response is the longer one, the shorter one, or as long. */
+  readonly chosenLonger: Accuracy;
+  readonly chosenShorter: Accuracy;
+  readonly equal: Accuracy;
+  /** Spearman's correlation of margin and length difference; NaN where one does not vary. */
+  readonly correlation: number;
+}
+
+/** What one objective does for the accuracy. */
+export interface ObjectiveAccuracy {
+  /** Of the objective's own reward. */
+  readonly alone: number;
+  /** Of the score without its contribution; NaN for a model of one objective. */
+  readonly without: number;
+  /** Mean contribution to the margin; they sum to the mean margin. */
+  readonly meanContribution: number;
+  /** Spearman's correlation of its reward difference with the length difference. */
+  readonly lengthCorrelation: number;
+}
+
+/** A pair that the model has wrong, or nearly. */
+export interface HardPair
+  extends Pick<ScoredPair, "index" | "id" | "subset" | "margin" | "lengthDifference"> {
+  readonly contributions: ByObjective;
+}
+
+/** Everything that evaluations of pairs say beside their score. */
+export interface PairAnalysis {
+  /** Pairs scored, and the prompts that they belong to. */
+  readonly n: number;
+  readonly prompts: number;
+  /** Margins of exactly 0: they count as wrong. */
+  readonly ties: number;
+  /** `prefer the longer`, `prefer the shorter` (a tie counts as wrong), and the model's own baselines. */
+  readonly baselines: Readonly<Record<string, Accuracy>>;
+  readonly margins: MarginSummary;
+  /** Of σ(β · margin); null without a margin scale. */
+  readonly calibration: Calibration | null;
+  readonly length: LengthAnalysis;
+  readonly objectives: Readonly<Record<string, ObjectiveAccuracy>>;
+  /** Mean gating output by subset. */
+  readonly gating: GateMeans;
+  /** The pairs with the lowest margins, lowest first. */
+  readonly hardest: readonly HardPair[];
+  readonly overlaps: CollectedPairs["overlaps"];
+  readonly repeatedIds: CollectedPairs["repeatedIds"];
+  readonly rejected: readonly RejectedPair[];
+}
+
+export interface AnalysisOptions {
+  /** β of the model, for the calibration of σ(β · margin). Default null: no calibration. */
+  readonly marginScale?: number | null;
+}
+
+const HARDEST = 20;
+
+/** @param collected At least one scored pair. */
+export function analyzePairs(
+  collected: CollectedPairs,
+  { marginScale = null }: AnalysisOptions = {},
+): PairAnalysis {
+  const { pairs, overlaps, repeatedIds, rejected, gating } = collected;
+  const margins = pairs.map(({ margin }) => margin);
+  return {
+    n: pairs.length,
+    prompts: new Set(pairs.map(({ promptHash }) => promptHash)).size,
+    ties: margins.filter((margin) => margin === 0).length,
+    baselines: baselinesOf(pairs),
+    margins: summarizeMargins(margins),
+    calibration: marginScale === null ? null : calibrationOf(margins, marginScale),
+    length: analyzeLength(pairs, margins),
+    objectives: analyzeObjectives(pairs),
+    gating,
+    hardest: hardestOf(pairs),
+    overlaps,
+    repeatedIds,
+    rejected,
+  };
+}
+
+/** The margins of every baseline, by name, in the order of `pairs`. */
+export function baselineMargins(pairs: readonly ScoredPair[]): Map<string, readonly number[]> {
+  const names = new Set(pairs.flatMap(({ baselines }) => Object.keys(baselines)));
+  const lengths = pairs.map(({ lengthDifference }) => lengthDifference);
+  return new Map([
+    ...[...names].map((name) => [name, pairs.map((pair) => pair.baselines[name] ?? 0)] as const),
+    ["prefer the longer", lengths],
+    ["prefer the shorter", lengths.map((difference) => -difference)],
+  ]);
+}
+
+function baselinesOf(pairs: readonly ScoredPair[]): Record<string, Accuracy> {
+  const judge = (margins: readonly number[], name: string) =>
+    accuracyOf(
+      pairs.map(({ promptHash }, i) => ({ promptHash, right: margins[i]! > 0 })),
+      name,
+    );
+  return Object.fromEntries(
+    [...baselineMargins(pairs)].map(([name, margins]) => [name, judge(margins, name)]),
+  );
+}
+
+const judged = (pairs: readonly ScoredPair[], name: string): Accuracy =>
+  accuracyOf(
+    pairs.map(({ promptHash, margin }) => ({ promptHash, right: margin > 0 })),
+    name,
+  );
+
+function analyzeLength(pairs: readonly ScoredPair[], margins: readonly number[]): LengthAnalysis {
+  const where = (name: string, holds: (difference: number) => boolean) =>
+    judged(
+      pairs.filter(({ lengthDifference }) => holds(lengthDifference)),
+      name,
+    );
+  return {
+    chosenLonger: where("chosen longer", (difference) => difference > 0),
+    chosenShorter: where("chosen shorter", (difference) => difference < 0),
+    equal: where("equal length", (difference) => difference === 0),
+    correlation: spearman(
+      margins,
+      pairs.map(({ lengthDifference }) => lengthDifference),
+    ),
+  };
+}
+
+function analyzeObjectives(pairs: readonly ScoredPair[]): Record<string, ObjectiveAccuracy> {
+  const names = Object.keys(pairs[0]!.contributions);
+  const n = pairs.length;
+  const lengths = pairs.map(({ lengthDifference }) => lengthDifference);
+  return Object.fromEntries(
+    names.map((name) => {
+      let [alone, without, sum] = [0, 0, 0];
+      for (const { margin, contributions, rewardDifferences } of pairs) {
+        const contribution = contributions[name]!;
+        if (rewardDifferences[name]! > 0) alone++;
+        if (margin - contribution > 0) without++;
+        sum += contribution;
+      }
+      const rewards = pairs.map(({ rewardDifferences }) => rewardDifferences[name]!);
+      return [
+        name,
+        {
+          alone: alone / n,
+          without: names.length === 1 ? Number.NaN : without / n,
+          meanContribution: sum / n,
+          lengthCorrelation: spearman(rewards, lengths),
+        },
+      ];
+    }),
+  );
+}
+
+function hardestOf(pairs: readonly ScoredPair[]): HardPair[] {
+  // Of equal margins the earlier first, so that two runs agree.
+  const order = [...pairs].sort((a, b) => a.margin - b.margin || a.index - b.index);
+  return order.slice(0, HARDEST).map(({ index, id, subset, margin, lengthDifference, contributions }) => ({
+    index,
+    id,
+    subset,
+    margin,
+    lengthDifference,
+    contributions,
+  }));
+}

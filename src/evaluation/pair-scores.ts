@@ -1,0 +1,97 @@
+// What evaluations of pairs are made of: one result per pair, from text or from embeddings.
+
+import type { ByObjective, Score } from "../reward-model.ts";
+
+export type ResponseScore = Pick<
+  Score,
+  "score" | "rewards" | "adjustedRewards" | "gatingOutput" | "contributions" | "tokens"
+>;
+
+/** One pair's scores. */
+export interface PairScores {
+  readonly id: string | number | null;
+  readonly source: string;
+  /** Null where the row names none. */
+  readonly subset: string | null;
+  readonly promptHash: string;
+  /** Further fields of the row, as text, that accuracies are asked for by. */
+  readonly fields?: Readonly<Record<string, string>>;
+  readonly chosen: ResponseScore;
+  readonly rejected: ResponseScore;
+}
+
+/** A pair that was not scored, and why. */
+export interface RejectedPair {
+  readonly id: string | number | null;
+  readonly source: string;
+  /** Null where the row names none, or could not be read so far. */
+  readonly subset: string | null;
+  readonly kind: "invalid" | "too-long";
+  readonly reason: string;
+}
+
+/** A pair that was left out before anything was computed for it. */
+export interface SkippedPair {
+  readonly promptHash: string;
+  readonly skipped: true;
+}
+
+export type PairResult = PairScores | RejectedPair | SkippedPair;
+
+/** Scores pairs in order, but not those whose prompt is to be skipped. */
+export type PairScorer = (skip: (promptHash: string) => boolean) => AsyncIterable<PairResult>;
+
+/** A scored pair, as far as accuracies need it. */
+export interface ScoredPair {
+  /** Its place among all results, from 0. */
+  readonly index: number;
+  readonly id: string | number | null;
+  readonly source: string;
+  readonly subset: string;
+  readonly promptHash: string;
+  readonly fields?: Readonly<Record<string, string>>;
+  /** score(chosen) − score(rejected) */
+  readonly margin: number;
+  /** What each objective adds to the margin: they sum to it. */
+  readonly contributions: ByObjective;
+  /** reward(chosen) − reward(rejected) by objective, before debiasing. */
+  readonly rewardDifferences: ByObjective;
+  /** Tokens of the chosen response − tokens of the rejected one. */
+  readonly lengthDifference: number;
+  /** Margins of simpler models on the same rewards, by name. */
+  readonly baselines: Readonly<Record<string, number>>;
+}
+
+/** @param index Its place among all results. */
+export function toScoredPair(scores: PairScores, index: number): ScoredPair {
+  const { id, source, subset, promptHash, fields, chosen, rejected } = scores;
+  const difference = (of: "contributions" | "rewards"): ByObjective =>
+    Object.fromEntries(
+      Object.entries(chosen[of]).map(([name, value]) => [name, value - rejected[of][name]!]),
+    );
+  // With one objective there is nothing to weigh: simpler models on its reward are the model itself.
+  const weighed = Object.keys(chosen.rewards).length > 1;
+  return {
+    index,
+    id,
+    source,
+    subset: subset ?? source,
+    promptHash,
+    ...(fields ? { fields } : {}),
+    margin: chosen.score - rejected.score,
+    contributions: difference("contributions"),
+    rewardDifferences: difference("rewards"),
+    lengthDifference: chosen.tokens - rejected.tokens,
+    baselines: weighed
+      ? {
+          "regression mean": mean(chosen.rewards) - mean(rejected.rewards),
+          "uniform gate": mean(chosen.adjustedRewards) - mean(rejected.adjustedRewards),
+        }
+      : {},
+  };
+}
+
+function mean(values: ByObjective): number {
+  const list = Object.values(values);
+  return list.reduce((sum, value) => sum + value, 0) / list.length;
+}
