@@ -54,6 +54,13 @@ export function responseFrom(value: unknown, what: string): string {
   return value;
 }
 
+/** What names the subset of a row, or null. */
+export function subsetOf(fields: Fields): string | null {
+  const subset = fields.subset ?? fields.family ?? fields.category ?? null;
+  if (subset === null || typeof subset === "string") return subset;
+  throw badRow(`subset: expected text, got ${describe(subset)}`, "name the subset");
+}
+
 /** A value as it is named in messages: short, with its type. */
 export function describe(value: unknown): string {
   if (value === undefined) return "nothing";
