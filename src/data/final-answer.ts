@@ -83,9 +83,9 @@ function afterLast(text: string, marker: RegExp, end: RegExp): string | null {
 const endOfLine = /\r?\n/;
 const endOfSentence = /[.?!](?=\s|$)|\r?\n/;
 
-// Digits in groups of three or without groups; a minus that follows a digit or a letter is an operator.
+// Digits in groups of three or without groups; a minus that follows an operand is an operator.
 const NUMBER =
-  /(?<![\p{L}\p{N}_]|\d\.)(?:(?<![\p{L}\p{N})\]}] ?)[-+])?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:\/\d+)?/gu;
+  /(?<![\p{L}\p{N}_]|\d\.)(?:(?<![\p{L}\p{N})\]}]|[\p{N})\]}] )[-+])?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:\/\d+)?/gu;
 
 function lastNumber(text: string): string | null {
   return [...text.replaceAll("−", "-").matchAll(NUMBER)].at(-1)?.[0] ?? null;

@@ -10,7 +10,9 @@ import { readRows } from "./rows.ts";
 export async function detectKind(path: string): Promise<"ratings" | "pairs" | "best-of-n"> {
   for await (const row of readRows(path)) {
     if (row.kind === "error" || typeof row.value !== "object" || row.value === null) continue;
-    if (isBestOfN(row.value) || "responses" in row.value) return "best-of-n";
+    // Responses without labels are refused by the reader of this kind, with the words that help.
+    const { responses } = row.value as { responses?: unknown };
+    if (isBestOfN(row.value) || Array.isArray(responses)) return "best-of-n";
     return "chosen" in row.value || "rejected" in row.value ? "pairs" : "ratings";
   }
   return "ratings";
