@@ -37,11 +37,13 @@ export {
 } from "./checkpoint/hub/pull.ts";
 export { readSafetensors } from "./checkpoint/safetensors.ts";
 export { writeSafetensors } from "./checkpoint/safetensors-writer.ts";
+export { finalAnswersOf, readBestOfN } from "./data/best-of-n.ts";
+export { extractFinalAnswer, normalizeAnswer } from "./data/final-answer.ts";
 export { type DataLocation, parseDataLocation } from "./data/location.ts";
 export { readPairs } from "./data/pairs.ts";
 export { promptHash } from "./data/prompt-hash.ts";
 export { readRatings } from "./data/ratings.ts";
-export type { PreferencePair, RatedConversation, RowError } from "./data/records.ts";
+export type { BestOfNRow, PreferencePair, RatedConversation, RowError } from "./data/records.ts";
 export { type EmbedOptions, embed } from "./embedding/embed.ts";
 export { type Embedder, openEmbedder } from "./embedding/embedder.ts";
 export { EmbeddingSet, openEmbeddingSet } from "./embedding/embedding-set.ts";

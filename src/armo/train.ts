@@ -324,6 +324,7 @@ function requireSets({ ratings, pairs, reference = [] }: TrainOptions, validatio
   }
   for (const set of ratings) set.expect("ratings");
   for (const set of pairs) set.expect("pairs");
+  for (const set of reference) set.expect("ratings", "pairs");
   requireOneBackbone([...ratings, ...pairs, ...reference]);
 }
 

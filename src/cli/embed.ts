@@ -25,7 +25,7 @@ interface EmbedFlags extends BackboneFlags {
 
 export function embedCommand(): Command {
   const command = new Command("embed")
-    .description("turn rated conversations or preference pairs into embeddings on disk")
+    .description("turn rated conversations, preference pairs or best-of-N rows into embeddings on disk")
     .requiredOption(
       "--backbone <location>",
       "Hugging Face directory of the backbone, org/name on the hub, or tiny: the built-in one",
@@ -39,10 +39,15 @@ export function embedCommand(): Command {
       new Option("--kind <kind>", "what the rows are (default: told from the first row)").choices([
         "ratings",
         "pairs",
+        "best-of-n",
       ]),
     )
     .option("--objectives <names>", "ratings to keep, with commas between them (default: all)", parseList)
-    .option("--part-rows <n>", "rows of the data per file (default: 8192)", parsePositiveInteger)
+    .option(
+      "--part-rows <n>",
+      "rows of the data per file (default: 8192, fewer where a prompt has many responses)",
+      parsePositiveInteger,
+    )
     .option("--max-tokens <n>", "longest conversation (default: the backbone's limit)", parsePositiveInteger)
     .addOption(
       new Option("--overlong <policy>", "what becomes of longer ones")
@@ -132,8 +137,9 @@ function describePlan({ rows, tokens, parts, partsDone, bytes }: EmbedPlan): str
 
 /** What was embedded and what was not. */
 export function printManifest(manifest: EmbeddingManifest, directory: string): void {
-  const { kind, rowsIn, rowsOut, rejections, objectives, backbone } = manifest;
-  print(`${directory}: ${integer(rowsOut)} of ${integer(rowsIn)} ${kind}, ${backbone.hiddenSize} wide`);
+  const { kind, rowsIn, rowsOut, responses, rejections, objectives, backbone } = manifest;
+  const what = responses === undefined ? kind : `${kind} prompts with ${integer(responses)} responses`;
+  print(`${directory}: ${integer(rowsOut)} of ${integer(rowsIn)} ${what}, ${backbone.hiddenSize} wide`);
   if (objectives.length > 0) {
     const columns = [
       { title: "objective" },

@@ -1,9 +1,9 @@
 import { type Message, validateMessages } from "../chat/messages.ts";
-import { badRow, describe, type Fields, fieldsOf, promptFrom, responseFrom } from "./fields.ts";
+import { badRow, type Fields, fieldsOf, promptFrom, responseFrom, subsetOf } from "./fields.ts";
 import type { DataLocation } from "./location.ts";
 import { normalizePrompt, promptHash } from "./prompt-hash.ts";
 import type { PreferencePair, RowError } from "./records.ts";
-import { readRecords, rowId, rowSubset } from "./rows.ts";
+import { readRecords, rowId } from "./rows.ts";
 
 export interface ReadPairsOptions {
   /** Further fields of a row to keep as text; `a.b` is field b of the object a. */
@@ -134,10 +134,4 @@ function agrees(given: readonly Message[], conversation: readonly Message[]): bo
     .filter(({ role }) => role === "user")
     .map(({ content }) => normalizePrompt(content));
   return turns.some((turn) => turn.includes(asked)) || asked.includes(turns[turns.length - 1] ?? asked);
-}
-
-function subsetOf(fields: Fields): string | null {
-  const subset = fields.subset ?? fields.family ?? fields.category ?? null;
-  if (subset === null || typeof subset === "string") return rowSubset(fields);
-  throw badRow(`subset: expected text, got ${describe(subset)}`, "name the subset");
 }

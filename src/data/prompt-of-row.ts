@@ -1,4 +1,5 @@
 import { type Message, validateMessages } from "../chat/messages.ts";
+import { bestOfNPrompt, isBestOfN } from "./best-of-n.ts";
 import { badRow, fieldsOf, promptFrom } from "./fields.ts";
 import type { DataLocation } from "./location.ts";
 import { parsePair } from "./pairs.ts";
@@ -32,7 +33,7 @@ export async function* readRowsWithPrompt(
 }
 
 /**
- * The prompt of a row of any kind: ratings, pairs, responses to compare, steps, conversations, or anything else with a
+ * The prompt of a row of any kind: ratings, pairs, responses to compare or labelled, steps, conversations, or anything else with a
  * `prompt` or `messages`. It is the prompt that the reader of that kind would find, so hashes agree across kinds.
  *
  * @throws {InputError} `bad-row`, or what the messages' validation throws.
@@ -40,6 +41,7 @@ export async function* readRowsWithPrompt(
 export function promptOfRow(value: unknown, location: DataLocation): readonly Message[] {
   if (Array.isArray(value)) return beforeResponse(value);
   const fields = fieldsOf(value, "a prompt or messages");
+  if (isBestOfN(fields)) return bestOfNPrompt(fields);
   if (fields.chosen !== undefined && fields.rejected !== undefined) return parsePair(value, location).prompt;
   if (fields.messages === undefined && fields.prompt === undefined) {
     throw badRow("row: expected a prompt or messages, got neither", "add the prompt");

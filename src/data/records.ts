@@ -28,6 +28,23 @@ export interface PreferencePair {
   readonly fields?: Readonly<Record<string, string>>;
 }
 
+/** One prompt and N labelled responses, of which a reward model has to pick a right one. */
+export interface BestOfNRow {
+  readonly kind: "best-of-n";
+  readonly id: string | number | null;
+  /** Ends with the user's message. */
+  readonly prompt: readonly Message[];
+  /** At least one; samples may repeat. */
+  readonly responses: readonly string[];
+  /** One per response: 1 right and 0 wrong, or finite grades. */
+  readonly labels: readonly number[];
+  /** One per response, normalised, null where a response has none; null as a whole where the row gives none. */
+  readonly finalAnswers: readonly (string | null)[] | null;
+  readonly subset: string | null;
+  readonly source: string;
+  readonly promptHash: string;
+}
+
 /** A conversation to be scored. */
 export interface ConversationRow {
   readonly kind: "conversation";

@@ -1,4 +1,5 @@
 import type { Message } from "../chat/messages.ts";
+import { isBestOfN, parseBestOfN } from "./best-of-n.ts";
 import { badRow, describe, fieldsOf } from "./fields.ts";
 import type { DataLocation } from "./location.ts";
 import { parsePair } from "./pairs.ts";
@@ -6,7 +7,7 @@ import { promptOfRow } from "./prompt-of-row.ts";
 import { parseRating } from "./ratings.ts";
 
 /** What the rows of a file are. */
-export type DataKind = "ratings" | "pairs" | "comparisons" | "steps" | "conversations";
+export type DataKind = "ratings" | "pairs" | "best-of-n" | "comparisons" | "steps" | "conversations";
 
 /** A row's texts, whatever its kind, and what a row of its kind says about them. */
 export interface RowParts {
@@ -30,6 +31,7 @@ export function kindOf(
   if (Array.isArray(value)) return "conversations";
   if (typeof value !== "object" || value === null) return null;
   const row = value as Record<string, unknown>;
+  if (isBestOfN(row)) return "best-of-n";
   if ("chosen" in row || "rejected" in row) return "pairs";
   if ("steps" in row) return "steps";
   if ("responses" in row) return "comparisons";
@@ -57,6 +59,10 @@ export function partsOf(
     const { prompt, chosen, rejected, subset } = parsePair(value, location);
     const responses = [["chosen", chosen] as const, ["rejected", rejected] as const];
     return { prompt, responses, subset };
+  }
+  if (kind === "best-of-n") {
+    const { prompt, responses, subset } = parseBestOfN(value, location);
+    return { prompt, responses: responses.map((text) => ["response", text] as const), subset };
   }
   if (kind === "ratings") {
     const { messages, ratings } = parseRating(value, location, columns);

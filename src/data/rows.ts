@@ -1,5 +1,6 @@
 import { InputError } from "../errors.ts";
 import { type DataSource, inflated, rawBytes, sourceName } from "./byte-source.ts";
+import { type Fields, subsetField } from "./fields.ts";
 import type { RowError } from "./records.ts";
 import { type RawRow, splitRows } from "./row-splitter.ts";
 
@@ -98,8 +99,7 @@ export function rejectRow({ file, line, value }: Row, error: unknown): RowError 
 /** What a row calls its subset: its `subset`, `family` or `category`, if that is text. */
 export function rowSubset(value: unknown): string | null {
   if (typeof value !== "object" || value === null) return null;
-  const { subset, family, category } = value as Readonly<Record<string, unknown>>;
-  const found = subset ?? family ?? category ?? null;
+  const found = subsetField(value as Fields);
   return typeof found === "string" ? found : null;
 }
 

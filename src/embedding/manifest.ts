@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { InputError } from "../errors.ts";
 import { makeOutputDirectory } from "./output-directory.ts";
 
-/** What the rows of an embedding set are: rated conversations, or preference pairs. */
-export type EmbeddingKind = "ratings" | "pairs";
+/** What the rows of an embedding set are: rated conversations, preference pairs, or prompts with N labelled responses. */
+export type EmbeddingKind = "ratings" | "pairs" | "best-of-n";
 
 /** One objective of a set of rated conversations, with what its ratings look like. */
 export interface ObjectiveSummary {
@@ -73,6 +73,8 @@ export interface EmbeddingManifest {
   /** Rows of the files that none of the objectives asked for is rated on; null where a limit ended the reading. */
   readonly rowsUnrated: number | null;
   readonly rowsOut: number;
+  /** Best-of-N only: responses of the rows that were embedded. */
+  readonly responses?: number;
   readonly rejections: readonly Rejection[];
   readonly parts: readonly { readonly file: string; readonly id: string; readonly rows: number }[];
 }

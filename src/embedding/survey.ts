@@ -1,9 +1,11 @@
+import { readBestOfN } from "../data/best-of-n.ts";
 import { describeFile } from "../data/describe-file.ts";
 import type { DataLocation } from "../data/location.ts";
 import { readPairs } from "../data/pairs.ts";
 import { readRatings } from "../data/ratings.ts";
-import type { PreferencePair, RatedConversation, RowError } from "../data/records.ts";
+import type { RowError } from "../data/records.ts";
 import { InputError } from "../errors.ts";
+import type { Embeddable } from "./encode.ts";
 import type { EmbeddingKind, ObjectiveSummary } from "./manifest.ts";
 
 export interface DataSelection {
@@ -18,6 +20,8 @@ export interface Survey {
   /** Rows, unusable ones included. */
   readonly rows: number;
   readonly usable: number;
+  /** Responses of the row that has most of them. */
+  readonly mostResponses: number;
   /** Rows of the files that were passed over, because none of the objectives asked for is rated; null with a limit. */
   readonly rowsUnrated: number | null;
   /** Some of the usable records, evenly spread over the data. */
@@ -32,20 +36,25 @@ export interface Survey {
 }
 
 /** A usable record of a survey's sample. */
-export type SampledRecord = RatedConversation | PreferencePair;
+export interface SampledRecord {
+  /** With a few of its responses if it has many. */
+  readonly record: Embeddable;
+  /** Responses of the record for each one that was kept. */
+  readonly weight: number;
+}
 
 /** A record and its number over all data files. */
 export interface NumberedRecord {
   readonly row: number;
   readonly source: string;
-  readonly record: RatedConversation | PreferencePair | RowError;
+  readonly record: Embeddable | RowError;
 }
 
 /** The records of a selection, numbered; unusable rows are records too. */
 export async function* numberedRecords(selection: DataSelection): AsyncGenerator<NumberedRecord> {
   const { kind, data, objectives, limit = Number.POSITIVE_INFINITY } = selection;
   const sources = new Map(data.map(({ path, source }) => [path, source]));
-  const records = kind === "ratings" ? readRatings(data, objectives ? { objectives } : {}) : readPairs(data);
+  const records = readersOf(objectives)[kind](data);
   let row = 0;
   for await (const record of records) {
     if (row >= limit) return;
@@ -54,6 +63,12 @@ export async function* numberedRecords(selection: DataSelection): AsyncGenerator
     row++;
   }
 }
+
+const readersOf = (objectives: readonly string[] | undefined) => ({
+  ratings: (data: readonly DataLocation[]) => readRatings(data, objectives ? { objectives } : {}),
+  pairs: readPairs,
+  "best-of-n": readBestOfN,
+});
 
 /**
  * Counts rows and objectives, samples records, and hashes the files: one pass of parsing, no memory beyond the
@@ -65,7 +80,7 @@ export async function surveyData(selection: DataSelection): Promise<Survey> {
   const found = new Map<string, { -readonly [K in keyof ObjectiveSummary]: ObjectiveSummary[K] }>();
   let rows = 0;
   let firstError: RowError | null = null;
-  let usable = 0;
+  let [usable, mostResponses] = [0, 0];
   const sample = evenSample<SampledRecord>();
   for await (const { record } of numberedRecords(selection)) {
     rows++;
@@ -73,8 +88,9 @@ export async function surveyData(selection: DataSelection): Promise<Survey> {
       firstError ??= record;
       continue;
     }
-    sample.offer(record);
+    sample.offer(thinned(record));
     usable++;
+    mostResponses = Math.max(mostResponses, record.kind === "best-of-n" ? record.responses.length : 1);
     if (record.kind !== "rating") continue;
     for (const [name, rating] of Object.entries(record.ratings)) {
       const known = found.get(name);
@@ -111,11 +127,28 @@ export async function surveyData(selection: DataSelection): Promise<Survey> {
   return {
     rows,
     usable,
+    mostResponses,
     rowsUnrated: selection.limit === undefined ? files.reduce((sum, file) => sum + file.rows, -rows) : null,
     sample: sample.taken,
     objectives: order.flatMap((name) => found.get(name) ?? []),
     files,
   };
+}
+
+/** Responses of a sampled record: tokenizing a thousand says no more about their lengths. */
+const SAMPLED_RESPONSES = 8;
+
+function thinned(record: Embeddable): SampledRecord {
+  if (record.kind !== "best-of-n" || record.responses.length <= SAMPLED_RESPONSES) {
+    return { record, weight: 1 };
+  }
+  const count = record.responses.length;
+  const step = count / SAMPLED_RESPONSES;
+  const responses = Array.from(
+    { length: SAMPLED_RESPONSES },
+    (_, i) => record.responses[Math.floor(i * step)]!,
+  );
+  return { record: { ...record, responses, labels: [], finalAnswers: null }, weight: step };
 }
 
 const SAMPLE = 64;
