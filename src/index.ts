@@ -49,14 +49,21 @@ export { type Embedder, openEmbedder } from "./embedding/embedder.ts";
 export { EmbeddingSet, openEmbeddingSet } from "./embedding/embedding-set.ts";
 export type { EmbeddingManifest } from "./embedding/manifest.ts";
 export { InputError } from "./errors.ts";
+export { collectBestOfN, scoreBestOfN } from "./evaluation/best-of-n-scores.ts";
 export { collectPairs } from "./evaluation/collect-pairs.ts";
 export { compareModels, type ModelComparison } from "./evaluation/compare-models.ts";
+export { type BestOfNEvaluation, evaluateBestOfN, reportBestOfN } from "./evaluation/evaluate-best-of-n.ts";
 export { evaluatePairs, type PairEvaluation, reportPairs } from "./evaluation/evaluate-pairs.ts";
 export {
   evaluateRewardBench,
   type RewardBenchEvaluation,
   reportRewardBench,
 } from "./evaluation/evaluate-reward-bench.ts";
+export {
+  evaluateRewardBench2,
+  type RewardBench2Evaluation,
+  reportRewardBench2,
+} from "./evaluation/evaluate-reward-bench-2.ts";
 export { type RewardBenchScore, rewardBench } from "./evaluation/reward-bench.ts";
 export { type RewardBench2Row, type RewardBench2Score, rewardBench2 } from "./evaluation/reward-bench-2.ts";
 export { scorePairs } from "./evaluation/score-pairs.ts";

@@ -11,10 +11,11 @@ import { InputError } from "../errors.ts";
 import type { RewardModel } from "../reward-model.ts";
 import type { ScorerDirectory } from "../scoring/model-directory.ts";
 import { withDownloads } from "./downloads.ts";
-import { interruptSignal } from "./failure.ts";
+import { EXIT, interruptSignal } from "./failure.ts";
 import { parsePositiveInteger, pick } from "./flags.ts";
 import { keptResults } from "./kept-results.ts";
 import { modelIdentity } from "./model-identity.ts";
+import { printJson } from "./output.ts";
 import { announceJob, startProgress } from "./progress.ts";
 import { openResultFile, type ResultFile } from "./result-file.ts";
 import { downloadModel, type ModelFlags, openModel, withOpeningOptions } from "./score.ts";
@@ -229,8 +230,30 @@ async function* skipRows<Row>(rows: AsyncIterable<Row>, count: number): AsyncGen
   for await (const row of rows) if (read++ >= count) yield row;
 }
 
+/** What a finished evaluation must say, whatever the benchmark. */
+interface Finished {
+  readonly rejected: readonly { readonly kind: string }[];
+}
+
+/**
+ * Prints what has been found, as JSON or for people, and writes it where `--out` asks for it. The exit code says whether
+ * rows could not be read.
+ */
+export async function finishEvaluation(
+  { json, out }: EvaluationFlags,
+  document: object,
+  evaluations: readonly Finished[],
+  printAll: () => void,
+): Promise<void> {
+  if (json) printJson(document);
+  else printAll();
+  if (out !== undefined) await writeEvaluation(out, document);
+  const unread = evaluations.some(({ rejected }) => rejected.some(({ kind }) => kind === "invalid"));
+  if (unread) process.exitCode = EXIT.badInput;
+}
+
 /** Writes the evaluation as JSON into the folder, whole or not at all. */
-export async function writeEvaluation(out: string, evaluation: object): Promise<void> {
+async function writeEvaluation(out: string, evaluation: object): Promise<void> {
   const path = join(out, "evaluation.json");
   await writeFile(`${path}.tmp`, `${JSON.stringify(evaluation, null, 1)}\n`, { flush: true });
   await rename(`${path}.tmp`, path);

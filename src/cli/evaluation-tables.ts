@@ -29,12 +29,21 @@ export function printHeading(name: string, models: number): void {
   if (models > 1) print(`\n${pc.bold(name)}`);
 }
 
-/** What went into an evaluation, and what did not. */
-export function printCounts({ n, prompts, ties, overlaps, repeatedIds, rejected }: PairAnalysis): void {
+/** What went into an evaluation of pairs, and what did not. */
+export function printCounts(analysis: PairAnalysis): void {
+  const { n, prompts, ties } = analysis;
+  printLeftOut(`${integer(n)} pairs of ${integer(prompts)} prompts, ${integer(ties)} ties`, analysis);
+}
+
+/** How many rows there are, and what was found or left out among them. */
+export function printLeftOut(
+  rows: string,
+  { overlaps, repeatedIds, rejected }: Pick<PairAnalysis, "overlaps" | "repeatedIds" | "rejected">,
+): void {
   const seen = overlaps
     ? `${integer(overlaps.found - overlaps.dropped)} with a prompt that training saw (${integer(overlaps.dropped)} dropped)`
     : "the model does not say which prompts training saw";
-  print(`${integer(n)} pairs of ${integer(prompts)} prompts, ${integer(ties)} ties; ${seen}`);
+  print(`${rows}; ${seen}`);
   const { samePrompt, otherPrompt } = repeatedIds;
   if (samePrompt + otherPrompt > 0) {
     print(

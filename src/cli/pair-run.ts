@@ -9,10 +9,9 @@ import {
   type EvaluatedModel,
   type EvaluationFlags,
   evaluateModels,
-  writeEvaluation,
+  finishEvaluation,
 } from "./evaluation-run.ts";
-import { EXIT } from "./failure.ts";
-import { note, printJson } from "./output.ts";
+import { note } from "./output.ts";
 
 export interface PairFlags {
   dropOverlaps?: boolean;
@@ -60,14 +59,8 @@ export async function finishPairs(
   const { benchmark } = evaluations[0]!;
   const document =
     evaluations.length === 1 ? evaluations[0]! : { benchmark, models: evaluations, comparisons };
-  if (flags.json) printJson(document);
-  else printAll(comparisons);
-  if (flags.out !== undefined) {
-    await writeEvaluation(flags.out, document);
-    note(`see ${await writeReports(flags, flags.out, evaluations)}`);
-  }
-  const unread = evaluations.some(({ rejected }) => rejected.some(({ kind }) => kind === "invalid"));
-  if (unread) process.exitCode = EXIT.badInput;
+  await finishEvaluation(flags, document, evaluations, () => printAll(comparisons));
+  if (flags.out !== undefined) note(`see ${await writeReports(flags, flags.out, evaluations)}`);
 }
 
 /** A report for every model, in the folder. */

@@ -5,8 +5,9 @@ import { spearman } from "../armo/spearman.ts";
 import type { ByObjective } from "../reward-model.ts";
 import { type Accuracy, accuracyOf } from "./accuracy.ts";
 import type { CollectedPairs } from "./collect-pairs.ts";
+import type { RejectedRow } from "./collect-rows.ts";
 import { type Calibration, calibrationOf, type MarginSummary, summarizeMargins } from "./margins.ts";
-import type { RejectedPair, ScoredPair } from "./pair-scores.ts";
+import type { ScoredPair } from "./pair-scores.ts";
 
 /** How accuracy and margins depend on which response is the longer one, in tokens. */
 export interface LengthAnalysis {
@@ -56,7 +57,7 @@ export interface PairAnalysis {
   readonly hardest: readonly HardPair[];
   readonly overlaps: CollectedPairs["overlaps"];
   readonly repeatedIds: CollectedPairs["repeatedIds"];
-  readonly rejected: readonly RejectedPair[];
+  readonly rejected: readonly RejectedRow[];
 }
 
 export interface AnalysisOptions {
@@ -71,7 +72,7 @@ export function analyzePairs(
   collected: CollectedPairs,
   { marginScale = null }: AnalysisOptions = {},
 ): PairAnalysis {
-  const { pairs, overlaps, repeatedIds, rejected, gating } = collected;
+  const { kept: pairs, overlaps, repeatedIds, rejected, gating } = collected;
   const margins = pairs.map(({ margin }) => margin);
   return {
     n: pairs.length,

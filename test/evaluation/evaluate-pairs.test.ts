@@ -97,7 +97,7 @@ describe("an evaluation of pairs", () => {
   test("rejects scores that are no numbers, and refuses where nothing is left", async () => {
     const rows = [{ margin: { x: Number.NaN }, subset: "s" }, rejectedPair()];
     await expect(evaluatePairs(scorerOf(rows), null)).rejects.toMatchObject({
-      code: "no-pairs",
+      code: "no-rows",
       message: expect.stringContaining(
         "got none of 2 (2 rejected, 0 overlaps; the first: the score is not a finite number",
       ),

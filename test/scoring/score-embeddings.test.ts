@@ -66,7 +66,13 @@ test("scores from embeddings are those from text, bit for bit, and rejected rows
     const fromText = await model.score(conversations);
     const row = scored[i]!;
     if (!("responses" in row)) throw new Error("expected a scored row");
-    expect(row).toMatchObject({ id, subset, source: "best-of-n", promptHash: promptHash(prompt), labels });
+    expect(row).toMatchObject({
+      id,
+      subset: subset ?? null,
+      source: "best-of-n",
+      promptHash: promptHash(prompt),
+      labels,
+    });
     const withoutTokens = row.responses.map(({ tokens: _, ...score }) => score);
     expect(withoutTokens).toEqual(fromText.map(({ tokens: _, ...score }) => score));
     const lengths = row.responses.map(({ tokens }) => tokens - row.responses[0]!.tokens);
