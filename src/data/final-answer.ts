@@ -47,30 +47,24 @@ export function normalizeAnswer(answer: string): string | null {
 }
 
 const ANNOUNCEMENT =
-  /(?:(?:^|[\n.?!])[ \t>*_#]*A:|\b(?:[Aa]nswers?|ANSWERS?)(?:[*_]*:| is:?| are:?))[ \t*_]*\n?/g;
+  /(?:(?<=^|[\n.?!])[ \t>*_#]*A:|\b(?:[Aa]nswers?|ANSWERS?)(?:[*_]*:| is:?| are:?))[ \t*_]*\n?/g;
 
 const normalized = (answer: string | null): string | null =>
   answer === null ? null : normalizeAnswer(answer);
 
+/** What the last `\boxed{…}` that is closed holds, found in one pass over all braces. */
 function lastBoxed(text: string): string | null {
-  for (let at = text.lastIndexOf(BOXED); at >= 0; at = at === 0 ? -1 : text.lastIndexOf(BOXED, at - 1)) {
-    const content = balanced(text, at + BOXED.length);
-    if (content !== null) return content;
+  const open: { start: number; boxed: boolean }[] = [];
+  let last: { start: number; end: number } | null = null;
+  for (const { 0: brace, index } of text.matchAll(/\\boxed\{|\\[\s\S]|[{}]/g)) {
+    if (brace === "}") {
+      const closed = open.pop();
+      if (closed?.boxed && closed.start > (last?.start ?? 0)) last = { start: closed.start, end: index };
+    } else if (brace.endsWith("{") && brace !== "\\{") {
+      open.push({ start: index + brace.length, boxed: brace !== "{" });
+    }
   }
-  return null;
-}
-
-const BOXED = "\\boxed{";
-
-/** What stands between `start` and the brace that closes it; null where none does. */
-function balanced(text: string, start: number): string | null {
-  let depth = 1;
-  for (let i = start; i < text.length; i++) {
-    if (text[i] === "\\") i++;
-    else if (text[i] === "{") depth++;
-    else if (text[i] === "}" && --depth === 0) return text.slice(start, i);
-  }
-  return null;
+  return last && text.slice(last.start, last.end);
 }
 
 function afterLast(text: string, marker: RegExp, end: RegExp): string | null {
@@ -104,7 +98,7 @@ function withoutMarks(answer: string): string {
     .replace(/\\?\$|\*\*|`|\\?%|\^\{?\\circ\}?|°/g, "")
     .replace(/\s+/g, " ")
     .replace(/(?<![\p{L}\p{N}]) | (?![\p{L}\p{N}])/gu, "")
-    .replace(/^[:*_]+|[.*_,;]+$/g, "");
+    .replace(/^[:*_]+|(?<![.*_,;])[.*_,;]+$/g, "");
 }
 
 /** A decimal number in its one spelling, or null for anything else. Digits are kept, however many. */
@@ -114,7 +108,7 @@ function plainNumber(text: string): string | null {
   if (!parts || !/\d/.test(text)) return null;
   const [, sign, whole = "", decimals = ""] = parts;
   const digits = whole.replace(/^0+(?=\d)/, "") || "0";
-  const rest = decimals.replace(/0+$/, "");
+  const rest = decimals.replace(/(?<!0)0+$/, "");
   const value = rest === "" ? digits : `${digits}.${rest}`;
   return sign === "-" && value !== "0" ? `-${value}` : value;
 }

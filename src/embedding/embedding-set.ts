@@ -140,7 +140,7 @@ export class EmbeddingSet {
     throw new InputError(
       "wrong-embedding-kind",
       `${this.directory}: expected embedded ${kinds.join(" or ")}, got ${this.manifest.kind}`,
-      `embed data with --kind ${kinds.join(" or ")}`,
+      `embed the data with --kind ${kinds.join(" or ")}`,
     );
   }
 

@@ -147,7 +147,7 @@ function requireKind(set: EmbeddingSet, kind: EmbeddingKind): void {
     throw new InputError(
       "wrong-embedding-kind",
       `${set.directory}: expected embedded ${kind}, got ratings, which hold no prompt embedding for the gate`,
-      `embed data with --kind ${kind}, or score the conversations themselves`,
+      `embed ${kind === "pairs" ? "preference pairs" : "best-of-N rows"} with --kind ${kind}, or score the conversations themselves`,
     );
   }
   set.expect(kind);

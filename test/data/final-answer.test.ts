@@ -16,6 +16,8 @@ describe("where the answer stands", () => {
     ["the set is \\boxed{\\left\\{ 1, 2 \\right\\}}", "\\{1,2\\}"],
     ["\\boxed{(3,\\frac{\\pi}{2})}", "(3,\\frac{\\pi}{2})"],
     ["\\boxed{7} and then it was cut: \\boxed{\\frac{1", "7"],
+    ["a stray } and { before \\boxed{6}, \\} after", "6"],
+    ["\\boxed{outer \\boxed{inner}}", "inner"],
     ["\\boxed{} is left empty, so 9", "9"],
     // Sentences.
     ["Therefore, the answer is 42. I hope it is correct.", "42"],
@@ -24,6 +26,7 @@ describe("where the answer stands", () => {
     ["**Answer:** (B)", "B"],
     ["ANSWER: Paris\nbecause of 5 reasons", "Paris"],
     ["Answer:\n12 apples", "12"],
+    ["Answer:\nA: 7", "7"],
     ["The answer is that she makes $18 every day.", "18"],
     ["The answer is 3 + 4 = 7.", "7"],
     ["The answer is not here.\nA: 6", "6"],
@@ -99,6 +102,15 @@ describe("equal answers become equal strings", () => {
 
   test("nothing but marks is no answer", () => {
     expect(["", "  ", "$$", ".", "**", "\\text{}"].map(normalizeAnswer)).toEqual(Array(6).fill(null));
+  });
+
+  test("a megabyte of marks is read in one pass", () => {
+    const all = ["\\boxed{", "Answer: ", "A: .", ".", "0.0", "1,", "{", "\\text{", "*", "$ ", "- "];
+    for (const mark of all) {
+      const marks = mark.repeat(1e6 / mark.length);
+      expect(extractFinalAnswer(`${marks}\nA: 7`)).toBe("7");
+      expect(normalizeAnswer(`${marks}x`)).toMatch(/x$/);
+    }
   });
 
   test("a normalised answer stays as it is", () => {
