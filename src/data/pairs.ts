@@ -10,8 +10,8 @@ import { readRecords, rowId } from "./rows.ts";
  *
  * A row is `{prompt, chosen, rejected}`. The prompt is text or messages, and `messages` that hold its turns take its
  * place; chosen and rejected are text, the last message alone, or whole conversations, which may leave the prompt
- * implicit. `subset`, `family` or `category` names the subset. Rows that cannot be used, such as equal responses, come
- * out as `RowError`.
+ * implicit. `subset`, `family` or `category` names the subset, and `margin` says how much better the chosen response is, on
+ * any scale. Rows that cannot be used, such as equal responses, come out as `RowError`.
  *
  * @throws {InputError} those of `readRows`, and `no-usable-rows` for a file of another kind.
  */
@@ -37,6 +37,7 @@ export function parsePair(value: unknown, location: DataLocation): PreferencePai
   const chosen = sideOf(fields.chosen, "chosen");
   const rejected = sideOf(fields.rejected, "rejected");
   const prompt = promptOf(fields, chosen.before, rejected.before);
+  const margin = marginOf(fields);
   if (chosen.response === rejected.response) {
     throw badRow(
       "chosen and rejected: expected two different responses, got equal ones",
@@ -50,6 +51,7 @@ export function parsePair(value: unknown, location: DataLocation): PreferencePai
     chosen: chosen.response,
     rejected: rejected.response,
     subset: subsetOf(fields),
+    ...(margin === null ? {} : { margin }),
     source: location.source,
     promptHash: promptHash(prompt),
   };
@@ -118,4 +120,9 @@ function subsetOf(fields: Fields): string | null {
   const subset = fields.subset ?? fields.family ?? fields.category ?? null;
   if (subset === null || typeof subset === "string") return subset;
   throw badRow(`subset: expected text, got ${describe(subset)}`, "name the subset");
+}
+
+function marginOf({ margin = null }: Fields): number | null {
+  if (margin === null || (typeof margin === "number" && Number.isFinite(margin))) return margin;
+  throw badRow(`margin: expected a finite number, got ${describe(margin)}`, "give a number, or leave it out");
 }

@@ -67,9 +67,9 @@ export function encodePair(
   if ("kind" in chosen) return { ...chosen, rejected: `chosen: ${chosen.rejected}` };
   if ("kind" in rejected) return { ...rejected, rejected: `rejected: ${rejected.rejected}` };
   const [a, b] = [chosen.encoded, rejected.encoded];
-  const { id, source, subset, promptHash } = record;
+  const { id, source, subset, promptHash, margin } = record;
   return {
-    info: { row, id, source, subset, promptHash },
+    info: { row, id, source, subset, promptHash, ...(margin === undefined ? {} : { margin }) },
     requests: [
       { ids: a.ids, positions: [a.gatingPosition, a.ids.length - 1] },
       { ids: b.ids, positions: [b.ids.length - 1] },

@@ -10,6 +10,8 @@ export interface RowInfo {
   readonly source: string;
   readonly subset: string | null;
   readonly promptHash: string;
+  /** Of a pair whose data say how much better the chosen response is. */
+  readonly margin?: number;
 }
 
 /** One file of an embedding set: the rows of one stretch of the data, and those of them that were rejected. */
