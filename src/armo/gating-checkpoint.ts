@@ -90,8 +90,10 @@ export async function hashRun(
     if (array) hash.update(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
   }
   hash.update(JSON.stringify([groups ?? null, batches?.map((batch) => Array.from(batch)) ?? null]));
-  for (const { data } of parameters)
+  // The scale comes last, and the options name it.
+  for (const { data } of parameters.slice(0, -1)) {
     hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
   return hash.digest("hex");
 }
 
@@ -221,13 +223,17 @@ function requireSameRun(
   const written: Record<string, unknown> = JSON.parse(metadata.get("options") ?? "{}");
   const wanted: Record<string, unknown> = JSON.parse(stableJson(options));
   const names = [...new Set([...Object.keys(wanted), ...Object.keys(written)])];
-  const different = names.filter((name) => JSON.stringify(wanted[name]) !== JSON.stringify(written[name]));
+  const sameData = metadata.get("data") === data;
+  const different = names.filter(
+    (name) =>
+      JSON.stringify(wanted[name]) !== JSON.stringify(written[name]) && (sameData || name !== "initialScale"), // Other pairs may have given another one.
+  );
   if (different.length > 0) {
     const list = (values: Record<string, unknown>) =>
       different.map((name) => `${name} ${JSON.stringify(values[name])}`).join(", ");
     throw foreign(path, `a checkpoint of this run, with ${list(wanted)}`, list(written));
   }
-  if (metadata.get("data") !== data) {
+  if (!sameData) {
     throw foreign(path, "a checkpoint of this run", "one with other pairs, rewards or initial weights");
   }
 }

@@ -82,7 +82,7 @@ export async function openGatingNetwork(
   const forward = new Graph();
   const looked = mix(declare(forward, "N"), temperature);
   forward.output("margins", looked.margin);
-  if (looked.sum) forward.output("sums", looked.sum);
+  if (looked.sum) forward.output("score sums", looked.sum);
   const validation = await openSession(forward);
 
   const masks = dropout ? hidden.map((D) => zeros(B * D)) : [];
@@ -117,7 +117,8 @@ export async function openGatingNetwork(
       return lossBuffer[0]!;
     },
     async look(batch) {
-      const { margins, sums } = await validation.run({ ...forwardFeeds, ...batchFeeds(batch) });
+      const results = await validation.run({ ...forwardFeeds, ...batchFeeds(batch) });
+      const { margins, "score sums": sums } = results;
       if (!sums) return { margins: margins!.data as Weights, scoreSums: null };
       const factor = scaledScores ? parameters.at(-1)!.data[0]! : 1;
       return {
