@@ -125,6 +125,18 @@ test("pairs become chosen, rejected and the gating token of their common prompt"
   expect(gathered.disk).toEqual(gathered.memory);
 });
 
+test("margins of pairs are kept beside their rows, where the data have them", async () => {
+  const rows = pairs.map((row, i) => (i < 3 ? { ...row, margin: i / 2 } : row));
+  await run(writeRows("margins.jsonl", rows), "margins", { kind: "pairs" });
+  const [infos] = await collect((await openEmbeddingSet(join(folder, "margins"))).rowInfos());
+  expect(infos!.map((info) => ("margin" in info ? info.margin : "none")).slice(0, 4)).toEqual([
+    0,
+    0.5,
+    1,
+    "none",
+  ]);
+});
+
 test("every row is accounted for: embedded, too long, or invalid", async () => {
   const rows = [
     ratings[0],
