@@ -30,7 +30,7 @@ const CALL_ROWS = 1024;
  * which they lie in the files, neighbours and repeated rows at once: they go on while the caller computes.
  */
 export async function openPromptRows(
-  sets: readonly EmbeddingSet[],
+  sets: readonly Pick<EmbeddingSet, "ranges">[],
   { memoryBytes = MEMORY_BYTES }: { memoryBytes?: number } = {},
 ): Promise<PromptRows> {
   const ranges = (await Promise.all(sets.map((set) => set.ranges("prompt_embeddings")))).flat();
