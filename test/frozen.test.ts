@@ -97,7 +97,7 @@ test("options of the command line", () => {
       "demo: --out --seed",
       "pull: --json",
       "embed: --backbone --data --out --kind --objectives --part-rows --max-tokens --overlong --limit --strict --json --chat-template --gating-pattern --bos --compat --dtype --device --threads",
-      "train: --ratings --pairs --out --reference --evaluation --drop-overlaps --objectives --debias --validation-fraction --test-fraction --seed --preset --steps --batch-size --hidden-dim --learning-rate --weight-decay --dropout --patience --overwrite --json",
+      "train: --ratings --pairs --out --reference --evaluation --drop-overlaps --objectives --debias --validation-fraction --test-fraction --seed --preset --steps --batch-size --hidden-dim --learning-rate --weight-decay --dropout --label-smoothing --target-margins --balance --patience --checkpoint --overwrite --json",
       "score: --embeddings --explain-tokens --limit --out --strict --json --model --backbone --chat-template --gating-pattern --bos --compat --dtype --device --threads",
       "compare: --limit --out --strict --json --model --backbone --chat-template --gating-pattern --bos --compat --dtype --device --threads",
       "rank: --write --min-margin --limit --out --strict --json --model --backbone --chat-template --gating-pattern --bos --compat --dtype --device --threads",

@@ -5,7 +5,12 @@ import { openPromptRows } from "../embedding/prompt-rows.ts";
 import { InputError } from "../errors.ts";
 import type { Objective } from "../reward-model.ts";
 import { VERSION } from "../version.ts";
-import { type GatingOptions, type PromptSource, trainGating } from "./gating-training.ts";
+import {
+  type CheckpointOptions,
+  type GatingOptions,
+  type PromptSource,
+  trainGating,
+} from "./gating-training.ts";
 import type { Heads } from "./heads.ts";
 import { openProjection } from "./projection.ts";
 import { fitRewardTransform } from "./reward-transform.ts";
@@ -24,6 +29,7 @@ import {
   chooseRows,
   countRows,
   groupNames,
+  pairMargins,
   promptKeys,
   type RowUse,
   sortedKeys,
@@ -52,7 +58,12 @@ export interface TrainOptions {
   readonly testFraction?: number;
   /** Decides the splits, the gate's initial weights and its batches. Default 0. */
   readonly seed?: number;
+  /** Groups of `balance` are subsets, or sources where there is no subset; margins are those of the pairs' data. */
   readonly gating?: GatingOptions;
+  /** Where gate training keeps what it needs to go on after a stop. Default: nowhere. */
+  readonly checkpoint?: CheckpointOptions;
+  /** Prompt embeddings of more bytes than this stay on disk and are read batch by batch. Default 2²⁸. */
+  readonly promptMemoryBytes?: number;
   readonly signal?: AbortSignal;
   readonly onStage?: (stage: TrainingStage) => void;
   readonly onProgress?: (done: number, total: number) => void;
@@ -72,7 +83,7 @@ export interface TrainResult {
  * length over the reference; stage 2 trains the gate on margins of adjusted rewards. Prompts are split once, by hash:
  * a validation prompt of stage 1 is one of stage 2 as well.
  *
- * Memory: H² doubles per label pattern; embeddings are streamed, prompt embeddings too beyond 256 MiB. Rewards are kept: some
+ * Memory: H² doubles per label pattern; embeddings are streamed, prompt embeddings too beyond `promptMemoryBytes`. Rewards are kept: some
  * 60 K bytes per pair at the peak (374 MB in all for 400,000 ratings and as many pairs, K = 7, H = 256).
  * Source: arXiv:2406.12845 §3. Differs from the reference code: docs/reference-differences.md.
  *
@@ -132,7 +143,11 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
   });
 
   // Stage 2: score = Σ gating output · adjusted rewards
-  await using prompts = await openPromptRows(pairs);
+  const { promptMemoryBytes: memoryBytes, checkpoint } = options;
+  await using prompts = await openPromptRows(pairs, memoryBytes === undefined ? {} : { memoryBytes });
+  const groups = await groupNames(pairs, pairUse);
+  const wantsMargins = (options.gating?.targetMargins ?? "off") !== "off";
+  const margins = wantsMargins ? { margins: await pairMargins(pairs, pairUse) } : {};
   const rowOf = usedRows(pairUse);
   const promptEmbeddings: PromptSource = {
     rows: rowOf.length,
@@ -144,7 +159,7 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
   };
   const { gate, marginScale, history } = await timed("gating", () =>
     trainGating(
-      { promptEmbeddings, chosen: rewards.chosen, rejected: rewards.rejected },
+      { promptEmbeddings, chosen: rewards.chosen, rejected: rewards.rejected, groups, ...margins },
       {
         ...options.gating,
         hiddenSize,
@@ -152,6 +167,7 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
         transform: transform.transform,
         split,
         seed,
+        ...(checkpoint ? { checkpoint } : {}),
         ...(signal ? { signal } : {}),
         ...(options.onProgress ? { onProgress: options.onProgress } : {}),
       },
@@ -166,7 +182,6 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
     gate,
     marginScale,
   };
-  const groups = await groupNames(pairs, pairUse);
   const findings = await validateHeads(heads, {
     prompts: promptEmbeddings,
     rewards,

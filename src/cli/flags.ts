@@ -53,6 +53,13 @@ export function parseFraction(text: string): number {
   return value;
 }
 
+/** A share in [0, 0.5): of what is wrong among what is mostly right. */
+export function parseMinority(text: string): number {
+  const value = parseFraction(text);
+  if (value >= 0.5) throw new InvalidArgumentError("expected a number from 0 up to, not including, 0.5");
+  return value;
+}
+
 /** Names with commas between them. */
 export function parseList(text: string): string[] {
   const names = text.split(",").map((name) => name.trim());
@@ -68,4 +75,18 @@ export function parseIds(text: string): number[] {
     throw new InvalidArgumentError("expected token ids with commas between them, as in 128009,128006");
   }
   return ids;
+}
+
+/** Names with weights, `code=2,chat=1`; commander calls nothing where the flag stands alone. */
+export function parseBalance(text: string): Record<string, number> {
+  const weights = parseList(text).map((part) => {
+    const at = part.lastIndexOf("=");
+    const weight = part.slice(at + 1).trim();
+    if (at < 1 || weight === "" || !(Number(weight) >= 0 && Number.isFinite(Number(weight)))) {
+      throw new InvalidArgumentError("expected weights by name, as in code=2,chat=1");
+    }
+    return [part.slice(0, at).trim(), Number(weight)] as const;
+  });
+  if (!weights.some(([, weight]) => weight > 0)) throw new InvalidArgumentError("expected a weight above 0");
+  return Object.fromEntries(weights);
 }

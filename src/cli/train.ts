@@ -1,11 +1,13 @@
 import { Command, Option } from "commander";
-import type { GatingPreset } from "../armo/gating-training.ts";
-import type { TrainingReport } from "../armo/training-report.ts";
-import { interruptSignal } from "./failure.ts";
+import type { Balance, GatingPreset } from "../armo/gating-training.ts";
+import type { TrainingReport, TrainingStage } from "../armo/training-report.ts";
+import { Interrupted, interruptSignal } from "./failure.ts";
 import {
+  parseBalance,
   parseFraction,
   parseInteger,
   parseList,
+  parseMinority,
   parsePositiveInteger,
   parsePositiveNumber,
   pick,
@@ -32,7 +34,11 @@ interface TrainFlags {
   learningRate?: number;
   weightDecay?: number;
   dropout?: number;
+  labelSmoothing?: number;
+  targetMargins?: number | true;
+  balance?: Exclude<Balance, "off" | "equal"> | true;
   patience?: number;
+  checkpoint?: string;
   overwrite?: boolean;
   json?: boolean;
 }
@@ -72,7 +78,19 @@ export function trainCommand(): Command {
     .option("--learning-rate <x>", "gate: initial learning rate of the cosine", parsePositiveNumber)
     .option("--weight-decay <x>", "gate: decoupled weight decay", parseFraction)
     .option("--dropout <share>", "gate: share of hidden units dropped", parseFraction)
+    .option("--label-smoothing <share>", "gate: share of preferences taken to be wrong", parseMinority)
+    .option(
+      "--target-margins [scale]",
+      "gate: aim at each pair's own margin, times the scale (default: 1), in logits",
+      parsePositiveNumber,
+    )
+    .option(
+      "--balance [weights]",
+      "gate: draw subsets equally often, or by weight: code=2,chat=1",
+      parseBalance,
+    )
     .option("--patience <n>", "gate: evaluations without improvement before it stops", parsePositiveInteger)
+    .option("--checkpoint <dir>", "keep gate training here as it goes: the same command goes on after a stop")
     .option("--overwrite", "replace a model that armorm has written to --out")
     .option("--json", "print the training report as JSON")
     .action(run)
@@ -81,7 +99,8 @@ export function trainCommand(): Command {
       `
 Examples:
   armorm train --ratings embedded/ratings --pairs embedded/pairs --out model
-  armorm train --ratings r --pairs p --evaluation bench --drop-overlaps --test-fraction 0.1 --out model`,
+  armorm train --ratings r --pairs p --evaluation bench --drop-overlaps --test-fraction 0.1 --out model
+  armorm train --ratings r --pairs p --preset paper --checkpoint run --out model`,
     );
 }
 
@@ -95,6 +114,7 @@ async function run(flags: TrainFlags): Promise<void> {
   const debias = flags.debias?.length === 1 && flags.debias[0] === "none" ? [] : flags.debias;
   const started = performance.now();
   let progress = startProgress("", "");
+  let stage: TrainingStage | undefined;
   const report = await trainModel({
     ...pick(flags, [
       "out",
@@ -110,23 +130,37 @@ async function run(flags: TrainFlags): Promise<void> {
     ...(flags.reference ? { reference: await open(flags.reference) } : {}),
     ...(flags.evaluation ? { evaluation: await open(flags.evaluation) } : {}),
     ...(debias ? { debias } : {}),
-    gating: pick(flags, [
-      "preset",
-      "steps",
-      "batchSize",
-      "hiddenDim",
-      "learningRate",
-      "weightDecay",
-      "dropout",
-      "patience",
-    ]),
+    gating: {
+      ...(flags.targetMargins
+        ? { targetMargins: { scale: flags.targetMargins === true ? 1 : flags.targetMargins } }
+        : {}),
+      ...(flags.balance ? { balance: flags.balance === true ? ("equal" as const) : flags.balance } : {}),
+      ...pick(flags, [
+        "preset",
+        "steps",
+        "batchSize",
+        "hiddenDim",
+        "learningRate",
+        "weightDecay",
+        "dropout",
+        "labelSmoothing",
+        "patience",
+      ]),
+    },
+    ...(flags.checkpoint ? { checkpoint: { directory: flags.checkpoint } } : {}),
     signal: interruptSignal(),
-    onStage: (stage) => {
+    onStage: (next) => {
+      stage = next;
       progress.stop();
       progress = startProgress(stage, stage === "gating" ? "steps" : "rows");
     },
     onProgress: (done, total) => progress.update(done, total),
-  }).finally(() => progress.stop());
+  })
+    .catch((error) => {
+      if (!(error instanceof Interrupted) || !flags.checkpoint || stage !== "gating") throw error;
+      throw new Interrupted(`interrupted; the same command goes on from ${flags.checkpoint}`);
+    })
+    .finally(() => progress.stop());
   const page = await writeReport(flags.out);
   if (flags.json) printJson(report);
   else printTrainingReport(report);

@@ -15,8 +15,8 @@ export interface ReadPairsOptions {
  *
  * A row is `{prompt, chosen, rejected}`. The prompt is text or messages, and `messages` that hold its turns take its
  * place; chosen and rejected are text, the last message alone, or whole conversations, which may leave the prompt
- * implicit. `subset`, `family` or `category` names the subset. Rows that cannot be used, such as equal responses, come
- * out as `RowError`.
+ * implicit. `subset`, `family` or `category` names the subset, and `margin` says how much better the chosen response is, on
+ * any scale. Rows that cannot be used, such as equal responses, come out as `RowError`.
  *
  * @throws {InputError} those of `readRows`, and `no-usable-rows` for a file of another kind.
  */
@@ -47,6 +47,7 @@ export function parsePair(
   const chosen = sideOf(fields.chosen, "chosen");
   const rejected = sideOf(fields.rejected, "rejected");
   const prompt = promptOf(fields, chosen.before, rejected.before);
+  const margin = marginOf(fields);
   if (chosen.response === rejected.response) {
     throw badRow(
       "chosen and rejected: expected two different responses, got equal ones",
@@ -60,6 +61,7 @@ export function parsePair(
     chosen: chosen.response,
     rejected: rejected.response,
     subset: subsetOf(fields),
+    ...(margin === null ? {} : { margin }),
     source: location.source,
     promptHash: promptHash(prompt),
     ...(wanted.length > 0 ? { fields: fieldsAsText(value, wanted) } : {}),
@@ -134,4 +136,9 @@ function agrees(given: readonly Message[], conversation: readonly Message[]): bo
     .filter(({ role }) => role === "user")
     .map(({ content }) => normalizePrompt(content));
   return turns.some((turn) => turn.includes(asked)) || asked.includes(turns[turns.length - 1] ?? asked);
+}
+
+function marginOf({ margin = null }: Fields): number | null {
+  if (margin === null || (typeof margin === "number" && Number.isFinite(margin))) return margin;
+  throw badRow(`margin: expected a finite number, got ${describe(margin)}`, "give a number, or leave it out");
 }

@@ -22,6 +22,8 @@ export interface PreferencePair {
   readonly chosen: string;
   readonly rejected: string;
   readonly subset: string | null;
+  /** How much better the chosen response is, where the row says so. */
+  readonly margin?: number;
   readonly source: string;
   readonly promptHash: string;
   /** Further fields of the row that the reader was asked for, as text; those that a row lacks are absent. */

@@ -67,11 +67,12 @@ export function encodePair(
   row: number,
   context: EncodeContext,
 ): EncodedRow | RejectedRow {
-  const { id, source, subset, promptHash, prompt, chosen, rejected } = record;
+  const { id, source, subset, promptHash, prompt, chosen, rejected, margin } = record;
   const names = ["chosen", "rejected"];
   const encoded = encodeResponses(prompt, [chosen, rejected], (r) => names[r]!, context);
   if ("kind" in encoded) return encoded;
-  return { info: { row, id, source, subset, promptHash }, ...encoded, labels: [] };
+  const info = { row, id, source, subset, promptHash, ...(margin === undefined ? {} : { margin }) };
+  return { info, ...encoded, labels: [] };
 }
 
 /** A prompt with N responses: its gating token and the last token of each response are wanted. */
