@@ -18,13 +18,15 @@ const BLOCK = 128;
 export interface Cholesky {
   readonly size: number;
   /**
-   * Factorizes in place.
+   * Factorizes A + shift·I = L·Lᵀ.
    *
-   * @param matrix `[H + R, H]`, row-major: the lower triangle of A, then Cᵀ. Afterwards L, then (L⁻¹C)ᵀ; the upper
-   *   triangle is neither read nor written.
-   * @returns False where A is not positive definite to working precision; the matrix is then half done.
+   * @param matrix `[H + R, H]`, row-major: the lower triangle of A, then Cᵀ. Not changed, so that one matrix serves many shifts.
+   * @param factor The same size: L, then (L⁻¹C)ᵀ. May be `matrix` itself. Of both, what lies above the diagonal is
+   *   neither read nor written.
+   * @returns (largest / smallest entry on the diagonal of L)², which the condition number is never below; null where A + shift·I is
+   *   not positive definite to working precision, and the factor half done.
    */
-  factorize(matrix: Float64Array): Promise<boolean>;
+  factorize(matrix: Float64Array, factor: Float64Array, shift?: number): Promise<number | null>;
   close(): Promise<void>;
 }
 
@@ -32,7 +34,7 @@ export interface Cholesky {
  * Opens a Cholesky factorization for matrices of one size.
  *
  * Left-looking: each block column is brought up to date by one matrix product with everything to its left.
- * Cost: H³/6 multiply-adds plus R·H²/2. Memory: H·B doubles beside the matrix, and H² while the last products run.
+ * Cost: H³/6 multiply-adds plus R·H²/2. Memory: some H·B doubles beside matrix and factor, and H² / 4 while products run.
  */
 export async function openCholesky(
   size: number,
@@ -43,18 +45,26 @@ export async function openCholesky(
   const divide = await openSession(divideGraph(), options);
   return {
     size,
-    async factorize(matrix) {
-      if (matrix.length < size * size || matrix.length % size !== 0) {
-        throw new TypeError(`factorize: matrix must be [${size} + R, ${size}], got ${matrix.length} values`);
+    async factorize(matrix, factor, shift = 0) {
+      if (matrix.length < size * size || matrix.length % size !== 0 || factor.length !== matrix.length) {
+        throw new TypeError(
+          `factorize: matrix and factor must be [${size} + R, ${size}], got ${matrix.length} and ${factor.length} values`,
+        );
       }
+      let smallest = Number.POSITIVE_INFINITY;
+      let largest = 0;
       for (let start = 0; start < size; start += BLOCK) {
-        const column = await updatedColumn(update, matrix, size, start);
         const width = Math.min(BLOCK, size - start);
-        if (!factorizeBlock(column, width)) return false;
+        const column = await updatedColumn(update, { matrix, factor, shift, size, start, width });
+        if (!factorizeBlock(column, width)) return null;
+        for (let i = 0; i < width; i++) {
+          smallest = Math.min(smallest, column[i * width + i]!);
+          largest = Math.max(largest, column[i * width + i]!);
+        }
         if (column.length > width * width) await divideBelow(divide, column, width);
-        storeColumn(matrix, size, start, column, width);
+        storeColumn(factor, size, start, column, width);
       }
-      return true;
+      return (largest / smallest) ** 2;
     },
     async close() {
       await update.close();
@@ -85,27 +95,22 @@ export function backSubstitute(matrix: Float64Array, size: number): Float64Array
   return solutions;
 }
 
-// rows [M, H] → rows[:, start : start+B] − rows[:, :start] · rows[:B, :start]ᵀ
+// rows [M, H], block [M, W] → block − rows[:, :start] · rows[:W, :start]ᵀ
 function updateGraph(size: number): Graph {
   const graph = new Graph();
   const rows = graph.input("rows", "f64", ["M", size]);
+  const block = graph.input("block", "f64", ["M", "W"]);
   const start = graph.input("start", "i64", [1]);
-  const end = graph.input("end", "i64", [1]);
+  const width = graph.input("width", "i64", [1]);
   const integer = (value: number) => graph.constant([value], [1], "i64");
   const left = graph.node(
     "Slice",
     [rows, integer(0), start, integer(1)],
     [{ dtype: "f64", shape: ["M", "S"] }],
   )[0]!;
-  const block = graph.node(
-    "Slice",
-    [rows, start, end, integer(1)],
-    [{ dtype: "f64", shape: ["M", "W"] }],
-  )[0]!;
-  const height = graph.node("Sub", [end, start], [{ dtype: "i64", shape: [1] }])[0]!;
   const top = graph.node(
     "Slice",
-    [left, integer(0), height, integer(0)],
+    [left, integer(0), width, integer(0)],
     [{ dtype: "f64", shape: ["W", "S"] }],
   )[0]!;
   const updated = graph.node("Gemm", [left, top, block], [{ dtype: "f64", shape: ["M", "W"] }], {
@@ -125,25 +130,39 @@ function divideGraph(): Graph {
   return graph;
 }
 
+interface BlockColumn {
+  readonly matrix: Float64Array;
+  readonly factor: Float64Array;
+  readonly shift: number;
+  readonly size: number;
+  readonly start: number;
+  readonly width: number;
+}
+
 /** Block column at `start`, from the diagonal down `[M, width]`, less what the columns to its left take from it. */
 async function updatedColumn(
   update: Session,
-  matrix: Float64Array,
-  size: number,
-  start: number,
+  { matrix, factor, shift, size, start, width }: BlockColumn,
 ): Promise<Float64Array> {
-  const end = Math.min(start + BLOCK, size);
   const rows = matrix.length / size - start;
-  if (start > 0) {
-    const { column } = await update.run({
-      rows: { data: matrix.subarray(start * size), shape: [rows, size] },
-      start: { data: BigInt64Array.of(BigInt(start)), shape: [1] },
-      end: { data: BigInt64Array.of(BigInt(end)), shape: [1] },
-    });
-    return column!.data as Float64Array;
+  const block = new Float64Array(rows * width);
+  for (let row = 0; row < rows; row++) {
+    const from = (start + row) * size + start;
+    const end = Math.min(width, row + 1); // what lies above the diagonal stays 0
+    for (let j = 0; j < end; j++) block[row * width + j] = matrix[from + j]!;
+    if (row < width) block[row * width + row]! += shift;
   }
-  const column = new Float64Array(rows * end);
-  for (let row = 0; row < rows; row++) column.set(matrix.subarray(row * size, row * size + end), row * end);
+  if (start === 0) return block;
+  const column = new Float64Array(rows * width);
+  await update.run(
+    {
+      rows: { data: factor.subarray(start * size), shape: [rows, size] },
+      block: { data: block, shape: [rows, width] },
+      start: { data: BigInt64Array.of(BigInt(start)), shape: [1] },
+      width: { data: BigInt64Array.of(BigInt(width)), shape: [1] },
+    },
+    { column: { data: column, shape: [rows, width] } },
+  );
   return column;
 }
 
@@ -204,9 +223,9 @@ function invertLower(lower: Float64Array, width: number): Float64Array {
   return inverse;
 }
 
-/** Writes a finished block column back, the lower triangle alone. */
+/** Writes a finished block column into the factor, the lower triangle alone. */
 function storeColumn(
-  matrix: Float64Array,
+  factor: Float64Array,
   size: number,
   start: number,
   column: Float64Array,
@@ -214,7 +233,8 @@ function storeColumn(
 ): void {
   const rows = column.length / width;
   for (let row = 0; row < rows; row++) {
+    const to = (start + row) * size + start;
     const end = Math.min(width, row + 1);
-    matrix.set(column.subarray(row * width, row * width + end), (start + row) * size + start);
+    for (let j = 0; j < end; j++) factor[to + j] = column[row * width + j]!;
   }
 }
