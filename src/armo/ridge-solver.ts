@@ -8,7 +8,7 @@
  * ȳ − w·x̄ then carries no penalty.
  */
 
-import { backSubstitute, openCholesky } from "../engine/cholesky.ts";
+import { openCholesky } from "../engine/cholesky.ts";
 import { Graph } from "../engine/graph.ts";
 import { matmul, mul, reduceSum } from "../engine/operators.ts";
 import { openSession } from "../engine/session.ts";
@@ -111,7 +111,7 @@ export async function openRidgeSolver(
           const used = factor.subarray(0, length);
           const condition = await cholesky.factorize(system.subarray(0, length), used, alpha);
           if (condition === null || condition >= SINGULAR) continue;
-          const solutions = backSubstitute(used, H); // [R, H]
+          const solutions = await cholesky.backSubstitute(used); // [R, H]
           for (const [r, k] of objectives.entries()) {
             if (!tried.get(k)!.includes(a)) continue;
             const path = paths.get(k)!;

@@ -9,7 +9,7 @@
  * the back substitution remains.
  */
 
-import { float, Graph } from "./graph.ts";
+import { float, Graph, type Value } from "./graph.ts";
 import { gemm } from "./operators.ts";
 import { openSession, type Session } from "./session.ts";
 
@@ -27,6 +27,12 @@ export interface Cholesky {
    *   not positive definite to working precision, and the factor half done.
    */
   factorize(matrix: Float64Array, factor: Float64Array, shift?: number): Promise<number | null>;
+  /**
+   * Solves Lᵀ·X = L⁻¹C after `factorize`.
+   *
+   * @returns Xᵀ `[R, H]`: row r solves (A + shift·I)·x = c_r.
+   */
+  backSubstitute(factor: Float64Array): Promise<Float64Array>;
   close(): Promise<void>;
 }
 
@@ -34,7 +40,7 @@ export interface Cholesky {
  * Opens a Cholesky factorization for matrices of one size.
  *
  * Left-looking: each block column is brought up to date by one matrix product with everything to its left.
- * Cost: H³/6 multiply-adds plus R·H²/2. Memory: some H·B doubles beside matrix and factor, and H² / 4 while products run.
+ * Cost: H³/6 multiply-adds plus R·H²/2, and R·H²/2 to substitute back. Memory: some H·B doubles beside matrix and factor, and H² / 4 while products run.
  */
 export async function openCholesky(
   size: number,
@@ -43,6 +49,7 @@ export async function openCholesky(
   const options = threads === undefined ? {} : { threads };
   const update = await openSession(updateGraph(size), options);
   const divide = await openSession(divideGraph(), options);
+  const eliminate = await openSession(eliminateGraph(size), options);
   return {
     size,
     async factorize(matrix, factor, shift = 0) {
@@ -66,58 +73,92 @@ export async function openCholesky(
       }
       return (largest / smallest) ** 2;
     },
+    async backSubstitute(factor) {
+      const solutions = factor.slice(size * size); // [R, H]
+      const R = solutions.length / size;
+      for (let start = Math.floor((size - 1) / BLOCK) * BLOCK; start >= 0 && R > 0; start -= BLOCK) {
+        const width = Math.min(BLOCK, size - start);
+        const solved = new Float64Array(R * width);
+        for (let r = 0; r < R; r++) {
+          solved.set(solutions.subarray(r * size + start, r * size + start + width), r * width);
+        }
+        substituteBlock(solved, factor, size, start);
+        for (let r = 0; r < R; r++) {
+          solutions.set(solved.subarray(r * width, (r + 1) * width), r * size + start);
+        }
+        if (start === 0) continue;
+        const { rest } = await eliminate.run({
+          solved: { data: solved, shape: [R, width] },
+          rows: { data: factor.subarray(start * size, (start + width) * size), shape: [width, size] },
+          right: { data: solutions, shape: [R, size] },
+          start: { data: BigInt64Array.of(BigInt(start)), shape: [1] },
+        });
+        const left = rest!.data as Float64Array; // [R, start]
+        for (let r = 0; r < R; r++) {
+          solutions.set(left.subarray(r * start, (r + 1) * start), r * size);
+        }
+      }
+      return solutions;
+    },
     async close() {
-      await update.close();
-      await divide.close();
+      await Promise.all([update.close(), divide.close(), eliminate.close()]);
     },
   };
 }
 
-/**
- * Solves Lᵀ·X = L⁻¹C after `factorize`.
- *
- * @returns Xᵀ `[R, H]`: row r solves A·x = c_r.
- *
- * Cost: R·H²/2 multiply-adds.
- */
-export function backSubstitute(matrix: Float64Array, size: number): Float64Array {
-  const solutions = matrix.slice(size * size); // [R, H]
-  for (let row = size - 1; row >= 0; row--) {
-    const start = row * size;
-    const left = matrix.subarray(start, start + row);
-    const pivot = matrix[start + row]!;
-    for (let r = 0; r < solutions.length; r += size) {
-      const x = solutions[r + row]! / pivot;
-      solutions[r + row] = x;
-      for (let j = 0; j < row; j++) solutions[r + j]! -= x * left[j]!;
+/** Solves Xᵀ·L = C for the columns of one block on the diagonal, in place: `solutions [R, W]`. */
+function substituteBlock(solutions: Float64Array, factor: Float64Array, size: number, start: number): void {
+  const width = Math.min(BLOCK, size - start);
+  for (let i = width - 1; i >= 0; i--) {
+    const row = (start + i) * size + start;
+    const pivot = factor[row + i]!;
+    for (let r = 0; r < solutions.length; r += width) {
+      const x = solutions[r + i]! / pivot;
+      solutions[r + i] = x;
+      for (let j = 0; j < i; j++) solutions[r + j]! -= x * factor[row + j]!;
     }
   }
-  return solutions;
 }
 
-// rows [M, H], block [M, W] → block − rows[:, :start] · rows[:W, :start]ᵀ
+// matrix, factor [M, H] → matrix[:, start : start+W] − factor[:, :start] · factor[:W, :start]ᵀ
 function updateGraph(size: number): Graph {
   const graph = new Graph();
-  const rows = graph.input("rows", "f64", ["M", size]);
-  const block = graph.input("block", "f64", ["M", "W"]);
+  const matrix = graph.input("matrix", "f64", ["M", size]);
+  const factor = graph.input("factor", "f64", ["M", size]);
   const start = graph.input("start", "i64", [1]);
-  const width = graph.input("width", "i64", [1]);
+  const end = graph.input("end", "i64", [1]);
   const integer = (value: number) => graph.constant([value], [1], "i64");
-  const left = graph.node(
-    "Slice",
-    [rows, integer(0), start, integer(1)],
-    [{ dtype: "f64", shape: ["M", "S"] }],
-  )[0]!;
-  const top = graph.node(
-    "Slice",
-    [left, integer(0), width, integer(0)],
-    [{ dtype: "f64", shape: ["W", "S"] }],
-  )[0]!;
+  const slice = (value: Value, from: Value, to: Value, axis: number, shape: (string | number)[]) =>
+    graph.node("Slice", [value, from, to, integer(axis)], [{ dtype: "f64", shape }])[0]!;
+  const left = slice(factor, integer(0), start, 1, ["M", "S"]);
+  const block = slice(matrix, start, end, 1, ["M", "W"]);
+  const width = graph.node("Sub", [end, start], [{ dtype: "i64", shape: [1] }])[0]!;
+  const top = slice(left, integer(0), width, 0, ["W", "S"]);
   const updated = graph.node("Gemm", [left, top, block], [{ dtype: "f64", shape: ["M", "W"] }], {
     alpha: float(-1),
     transB: 1,
   });
   graph.output("column", updated[0]!);
+  return graph;
+}
+
+// solved [R, W], rows [W, H], right [R, H] → right[:, :start] − solved · rows[:, :start]
+function eliminateGraph(size: number): Graph {
+  const graph = new Graph();
+  const solved = graph.input("solved", "f64", ["R", "W"]);
+  const rows = graph.input("rows", "f64", ["W", size]);
+  const right = graph.input("right", "f64", ["R", size]);
+  const start = graph.input("start", "i64", [1]);
+  const integer = (value: number) => graph.constant([value], [1], "i64");
+  const before = (value: Value, height: string) =>
+    graph.node("Slice", [value, integer(0), start, integer(1)], [{ dtype: "f64", shape: [height, "S"] }])[0]!;
+  const rest = graph.node(
+    "Gemm",
+    [solved, before(rows, "W"), before(right, "R")],
+    [{ dtype: "f64", shape: ["R", "S"] }],
+    { alpha: float(-1) },
+  );
+  graph.output("rest", rest[0]!);
   return graph;
 }
 
@@ -145,24 +186,23 @@ async function updatedColumn(
   { matrix, factor, shift, size, start, width }: BlockColumn,
 ): Promise<Float64Array> {
   const rows = matrix.length / size - start;
-  const block = new Float64Array(rows * width);
-  for (let row = 0; row < rows; row++) {
-    const from = (start + row) * size + start;
-    const end = Math.min(width, row + 1); // what lies above the diagonal stays 0
-    for (let j = 0; j < end; j++) block[row * width + j] = matrix[from + j]!;
-    if (row < width) block[row * width + row]! += shift;
-  }
-  if (start === 0) return block;
   const column = new Float64Array(rows * width);
-  await update.run(
-    {
-      rows: { data: factor.subarray(start * size), shape: [rows, size] },
-      block: { data: block, shape: [rows, width] },
-      start: { data: BigInt64Array.of(BigInt(start)), shape: [1] },
-      width: { data: BigInt64Array.of(BigInt(width)), shape: [1] },
-    },
-    { column: { data: column, shape: [rows, width] } },
-  );
+  if (start === 0) {
+    for (let row = 0; row < rows; row++) {
+      column.set(matrix.subarray(row * size, row * size + width), row * width);
+    }
+  } else {
+    await update.run(
+      {
+        matrix: { data: matrix.subarray(start * size), shape: [rows, size] },
+        factor: { data: factor.subarray(start * size), shape: [rows, size] },
+        start: { data: BigInt64Array.of(BigInt(start)), shape: [1] },
+        end: { data: BigInt64Array.of(BigInt(start + width)), shape: [1] },
+      },
+      { column: { data: column, shape: [rows, width] } },
+    );
+  }
+  for (let i = 0; i < width; i++) column[i * width + i]! += shift;
   return column;
 }
 
