@@ -14,12 +14,16 @@ import { DEFAULT_LIMITS, type StatisticsLimits } from "./label-statistics.ts";
 import { forEachRow, type RowSource } from "./rated-rows.ts";
 import type { Partition } from "./ridge-statistics.ts";
 
+/** One pass over the rows. */
+export interface Pass {
+  readonly objectives: readonly number[];
+  readonly limits: StatisticsLimits;
+}
+
 export interface PassPlan {
   /** K. */
   readonly numObjectives: number;
-  /** The objectives of each pass. */
-  readonly passes: readonly (readonly number[])[];
-  readonly limits: StatisticsLimits;
+  readonly passes: readonly Pass[];
 }
 
 export interface PassPlanOptions extends Partition {
@@ -33,6 +37,8 @@ export interface PassPlanOptions extends Partition {
 /** More patterns than this are not told apart: an objective is then taken to need sums of its own in addition. */
 const MOST_PATTERNS = 4096;
 
+const BATCH_ROWS = DEFAULT_LIMITS.batchRows;
+
 /**
  * Plans the passes: as few as follow from taking objectives in order, those rated on the same rows together.
  *
@@ -41,34 +47,45 @@ const MOST_PATTERNS = 4096;
  * @throws {InputError} `too-little-memory` where even one objective at a time does not fit.
  */
 export async function planPasses(rows: RowSource, options: PassPlanOptions): Promise<PassPlan> {
-  const { gram, memory, parts } = options;
+  const { gram, memory, numAlphas } = options;
   const { patterns, numObjectives: K } = await collectPatterns(rows, options);
-  const limits = {
-    batchRows: DEFAULT_LIMITS.batchRows,
-    rareBytes: Math.min(DEFAULT_LIMITS.rareBytes, Math.floor(memory / (16 * parts))),
+  const rareBytes = Math.min(DEFAULT_LIMITS.rareBytes, Math.floor(memory / (16 * options.parts)));
+  const fixed = fixedBytes(gram, K, numAlphas);
+  const need = (objectives: readonly number[]) => {
+    const { cells, rare } = countCells(objectives, patterns);
+    const columns = objectives.length + 1;
+    const cell = gram.sumBytes(columns) + BATCH_ROWS * (4 * gram.size + 8 * (columns + 1));
+    return { bytes: fixed + cells * cell + rare * rareBytes, rare };
   };
-  const fixed = fixedBytes(gram, K, options.numAlphas, limits) + parts * limits.rareBytes;
-  const fits = (objectives: readonly number[]) =>
-    fixed + sumBytes(gram, objectives, patterns, limits) <= memory;
 
   const passes: number[][] = [];
   for (const group of groupObjectives(patterns, K)) {
     const last = passes.at(-1);
-    if (last && fits([...last, ...group])) {
+    if (last && need([...last, ...group]).bytes <= memory) {
       last.push(...group);
       continue;
     }
-    if (!fits(group)) {
-      const needed = fixed + sumBytes(gram, group, patterns, limits);
+    const { bytes } = need(group);
+    if (bytes > memory) {
       throw new InputError(
         "too-little-memory",
-        `fitRidge: expected memory for one objective at a time, about ${megabytes(needed)}, got ${megabytes(memory)}`,
-        `give at least ${megabytes(needed)}, or leave the limit out`,
+        `fitRidge: expected memory for one objective at a time, about ${megabytes(bytes)}, got ${megabytes(memory)}`,
+        `give at least ${megabytes(bytes)}, or leave the limit out`,
       );
     }
     passes.push([...group]);
   }
-  return { numObjectives: K, passes, limits };
+  return {
+    numObjectives: K,
+    passes: passes.map((objectives) => ({
+      objectives,
+      // Where every pattern has room for its sums, its rows need not hurry out of the way.
+      limits: {
+        batchRows: BATCH_ROWS,
+        rareBytes: need(objectives).rare ? rareBytes : Number.POSITIVE_INFINITY,
+      },
+    })),
+  };
 }
 
 /** Patterns by part; null where there are too many to tell apart. */
@@ -107,33 +124,33 @@ function groupObjectives(patterns: Patterns, K: number): number[][] {
   return [...groups.values()];
 }
 
-/** Upper bound of what the statistics of some objectives take, all parts together. */
-function sumBytes(
-  gram: GramProduct,
-  objectives: readonly number[],
-  patterns: Patterns,
-  { batchRows }: StatisticsLimits,
-): number {
-  const columns = objectives.length + 1;
-  const cell = gram.sumBytes(columns) + batchRows * (4 * gram.size + 8 * (columns + 1));
-  const most = objectives.length === 1 ? 1 : 2 * objectives.length; // openLabelStatistics
+/** Upper bound of the patterns that some objectives need sums for, all parts together; `rare` parts also keep rare rows. */
+function countCells(objectives: readonly number[], patterns: Patterns): { cells: number; rare: number } {
+  const S = objectives.length;
   const wanted = new Set(objectives);
-  let cells = 0;
+  let [cells, rare] = [0, 0];
   for (const found of patterns) {
-    if (!found) cells += most;
+    const kept = new Map<string, number>();
+    for (const pattern of found?.values() ?? []) {
+      const common = pattern.filter((k) => wanted.has(k));
+      if (common.length > 0) kept.set(common.join(), common.length);
+    }
+    const shared = [...kept.values()].filter((length) => length > 1).length;
+    if (S === 1) cells++;
+    else if (found && shared <= S) cells += kept.size;
     else {
-      const kept = [...found.values()].map((pattern) => pattern.filter((k) => wanted.has(k)).join());
-      cells += Math.min(most, new Set(kept.filter((pattern) => pattern !== "")).size);
+      cells += 2 * S; // openLabelStatistics
+      rare++;
     }
   }
-  return cells * cell;
+  return { cells, rare };
 }
 
 /** What is there whatever the number of patterns: the equations, buffers of one batch, weights at every penalty. */
-function fixedBytes(gram: GramProduct, K: number, A: number, { batchRows }: StatisticsLimits): number {
+function fixedBytes(gram: GramProduct, K: number, A: number): number {
   const H = gram.size;
   const equations = 8 * (2 * (H + K) * H + (H * H) / 4);
-  const batch = gram.sumBytes(K + 1) + 8 * 2 * batchRows * H;
+  const batch = gram.sumBytes(K + 1) + 8 * 2 * BATCH_ROWS * H;
   const paths = 8 * 2 * K * (A + 1) * H;
   return equations + batch + paths;
 }

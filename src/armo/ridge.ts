@@ -8,7 +8,7 @@
 import { openGramProduct } from "../engine/gram.ts";
 import { isRepeatable, type RowSource } from "./rated-rows.ts";
 import { alphaGrids, emptyFit, type RidgeFit, type RidgeSolution } from "./ridge-fit.ts";
-import { type PassPlan, planPasses } from "./ridge-passes.ts";
+import { type Pass, planPasses } from "./ridge-passes.ts";
 import { solveInto } from "./ridge-rounds.ts";
 import { openRidgeSolver } from "./ridge-solver.ts";
 import { collectStatistics, openPartition, type RidgeStatistics } from "./ridge-statistics.ts";
@@ -78,15 +78,14 @@ export async function fitRidge(rows: RowSource, options: RidgeOptions): Promise<
       memory === undefined
         ? null
         : await planPasses(rows, { ...partition, gram, memory, numAlphas: tried.length });
-    const collect = (pass: Partial<Pick<PassPlan, "limits"> & { objectives: readonly number[] }>) =>
-      collectStatistics(rows, { ...partition, ...pass, gram, signal });
+    const collect = (pass: Partial<Pass>) => collectStatistics(rows, { ...partition, ...pass, gram, signal });
     if (plan === null) return await solveRidge(await collect({}), options);
 
     const fit = emptyFit(plan.numObjectives, H, options);
     const solver = await openSolver(H, options);
     try {
-      for (const objectives of plan.passes) {
-        await solveInto(fit, await collect({ objectives, limits: plan.limits }), objectives, solver, options);
+      for (const pass of plan.passes) {
+        await solveInto(fit, await collect(pass), pass.objectives, solver, options);
       }
     } finally {
       await solver.close();
