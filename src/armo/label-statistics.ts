@@ -216,8 +216,8 @@ export function openLabelStatistics(
       const objectives = wanted.filter((k) => !Number.isNaN(labels[k]!));
       if (objectives.length === 0) return;
       const present = objectives.map((k) => labels[k]!);
-      requireFinite(embedding, "embeddings", name);
-      requireFinite(present, "labels", name);
+      requireFinite("fitRidge", embedding, "embeddings", name);
+      requireFinite("fitRidge", present, "labels", name);
       for (const [i, k] of objectives.entries()) {
         const y = present[i]!;
         totals[k] = addSums(totals[k]!, {

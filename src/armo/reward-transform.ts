@@ -44,6 +44,12 @@ export interface RewardTransformOptions {
   readonly signed?: boolean;
 }
 
+/** What a training run may choose of it. */
+export type DebiasingOptions = Pick<
+  RewardTransformOptions,
+  "method" | "correlation" | "threshold" | "signed"
+>;
+
 export interface RewardTransform {
   /** T `[K, K]`: adjusted rewards = rewards @ T. The identity less the penalties in the targets' rows. */
   readonly transform: Float64Array;

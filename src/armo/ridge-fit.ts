@@ -52,7 +52,8 @@ export interface RidgeFit {
   };
 }
 
-const DEFAULT_ALPHAS: readonly number[] = [1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 100, 1e3, 1e4];
+/** Penalties that the paper tries. */
+export const DEFAULT_ALPHAS: readonly number[] = [1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 100, 1e3, 1e4];
 
 export function emptyFit(K: number, hiddenSize: number, options: RidgeSolution): RidgeFit {
   const { tried } = alphaGrids(options.alphas, K);
