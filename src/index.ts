@@ -4,15 +4,26 @@ export { type GatingHistory, type TrainGatingOptions, trainGating } from "./armo
 export type { Gate, Heads } from "./armo/heads.ts";
 export type { ArmoDirectory } from "./armo/model-directory.ts";
 export {
+  type DebiasingOptions,
   fitRewardTransform,
   type RewardTransform,
   type RewardTransformOptions,
 } from "./armo/reward-transform.ts";
-export { fitRidge, type RidgeFit, type RidgeOptions } from "./armo/ridge.ts";
+export {
+  fitRidge,
+  type RatedRows,
+  type RidgeCaution,
+  type RidgeFit,
+  type RidgeOptions,
+  type RidgeStatus,
+  type RowSource,
+  remedyFor,
+} from "./armo/ridge.ts";
 export { runGate, scoreEmbedding } from "./armo/score.ts";
 export { spearman } from "./armo/spearman.ts";
 export { type TrainOptions, type TrainResult, trainArmo } from "./armo/train.ts";
 export { type TrainModelOptions, trainModel } from "./armo/train-model.ts";
+export type { RegressionOptions } from "./armo/training-regression.ts";
 export type { TrainingReport } from "./armo/training-report.ts";
 export {
   type Backbone,

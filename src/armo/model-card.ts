@@ -41,9 +41,9 @@ is made from it.
 |---|---|---|---|---|---|---|
 ${objectives.join("\n")}
 
-Error: mean squared error on validation prompts, on the scale of rewards. ρ: Spearman's correlation over responses to validation
+Error: mean squared error on validation prompts, on the scale of rewards. ρ: ${report.correlation === "pearson" ? "Pearson" : "Spearman"}'s correlation over responses to validation
 prompts, raw → debiased. Debiased against: ${debiased}.
-${report.dropped.map(({ name, reason }) => `\nNot fitted: ${name} (${reason}).`).join("")}
+${report.dropped.map(({ name, reason, remedy }) => `\nNot fitted: ${name} (${reason}: ${remedy}).`).join("")}
 
 | on ${report.validationPairs} validation pairs, the preferred response wins by | accuracy |
 |---|---|

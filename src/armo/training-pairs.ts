@@ -1,6 +1,7 @@
 // The rewards of preference pairs, for debiasing, gating and the baselines. N pairs, K objectives.
 
 import type { EmbeddingSet } from "../embedding/embedding-set.ts";
+import { requireFinite } from "./finite-rows.ts";
 import type { Projection } from "./projection.ts";
 import type { RowUse } from "./training-rows.ts";
 
@@ -14,7 +15,11 @@ export interface PairRewards {
   readonly lengthDifference: Int32Array;
 }
 
-/** Reads the used pairs once and projects both responses. Memory: 8K + 4 bytes per pair. */
+/**
+ * Reads the used pairs once and projects both responses. Memory: 8K + 4 bytes per pair.
+ *
+ * @throws {InputError} `not-finite`
+ */
 export async function rewardPairs(
   sets: readonly EmbeddingSet[],
   { used }: RowUse,
@@ -33,6 +38,8 @@ export async function rewardPairs(
       const rewards = await projection.project(embeddings); // [n, 2, K]
       for (let i = 0; i < rows.length; i++, row++) {
         if (!used[row]) continue;
+        const both = rewards.subarray(2 * i * K, (2 * i + 2) * K);
+        requireFinite("train", both, "embeddings", `${set.directory}, row ${rows[i]!.row}`);
         chosen.set(rewards.subarray(2 * i * K, (2 * i + 1) * K), at * K);
         rejected.set(rewards.subarray((2 * i + 1) * K, (2 * i + 2) * K), at * K);
         lengthDifference[at] = responseTokens[2 * i]! - responseTokens[2 * i + 1]!;

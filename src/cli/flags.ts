@@ -44,6 +44,26 @@ export function parseNumberFromZero(text: string): number {
   return value;
 }
 
+export function parseFolds(text: string): number {
+  const folds = parsePositiveInteger(text);
+  if (folds < 2) throw new InvalidArgumentError("expected a whole number above 1");
+  return folds;
+}
+
+/** A number of bytes: 2GB, 500MB, 1.5GiB, or without a unit. */
+export function parseBytes(text: string): number {
+  const [, number, unit = ""] = /^\s*([0-9.]+)\s*([kmgt]i?b|b)?\s*$/i.exec(text) ?? [];
+  const power = "kmgt".indexOf(unit.slice(0, 1).toLowerCase() || "b") + 1;
+  const bytes = Number(number ?? Number.NaN) * (/i/i.test(unit) ? 1024 : 1000) ** power;
+  if (!(bytes > 0)) throw new InvalidArgumentError("expected a size, as in 2GB, 500MB or 1.5GiB");
+  return bytes;
+}
+
+/** Numbers of at least 0 with commas between them. */
+export function parseNumbersFromZero(text: string): number[] {
+  return text.split(",").map(parseNumberFromZero);
+}
+
 /** A share in [0, 1). */
 export function parseFraction(text: string): number {
   const value = Number(text);

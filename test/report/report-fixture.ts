@@ -19,12 +19,16 @@ export const training: StoredTraining = {
     validationRows: 25,
     validationError: 0.0625,
     r2: 0.413 + 0.5 * k,
+    intercept: 0,
+    caution: null,
     path: [
       [1, 0.0625],
       [10, 0.07],
     ],
   })),
-  dropped: [{ name: "wit", reason: "no-rows" }],
+  dropped: [{ name: "wit", reason: "no-rows", remedy: "add ratings" }],
+  passes: 1,
+  correlation: "spearman",
   debias: ["length"],
   transform: [
     {
