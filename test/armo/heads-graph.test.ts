@@ -1,0 +1,182 @@
+import type * as Native from "onnxruntime-node";
+import * as web from "onnxruntime-web";
+import { expect, test } from "vitest";
+import { armoScorer } from "../../src/armo/armo-scorer.ts";
+import type { Heads } from "../../src/armo/heads.ts";
+import { encodeHeads, HEAD_INPUTS, HEAD_OUTPUTS } from "../../src/armo/heads-graph.ts";
+import { ort as native } from "../../src/engine/runtime.ts";
+import { createRandom, type Random } from "../../src/random.ts";
+import type { ScoreParts } from "../../src/scoring/score-parts.ts";
+
+const EPSILON = 2 ** -23;
+
+function randomHeads(random: Random, H: number, K: number, hidden: readonly number[]): Heads {
+  const noise = (length: number, scale: number) =>
+    Float32Array.from({ length }, () => random.normal() * scale);
+  const widths = [H, ...hidden, K];
+  return {
+    objectives: Array.from({ length: K }, (_, k) => ({ name: `objective ${k} "ü"` })),
+    hiddenSize: H,
+    regression: noise(K * H, H ** -0.5),
+    transform: noise(K * K, K ** -0.5),
+    gate: {
+      layers: widths.slice(1).map((outputs, i) => {
+        const inputs = widths[i]!;
+        const weight = noise(outputs * inputs, inputs ** -0.5);
+        return { weight, bias: noise(outputs, 1), inputs, outputs };
+      }),
+      temperature: 3,
+      logitScale: 1.7,
+    },
+    marginScale: 12.5,
+  };
+}
+
+/** Strings of a protobuf message's length-delimited fields: enough to look into `metadata_props` and the opsets. */
+function* fields(bytes: Uint8Array): Generator<{ field: number; value: number | Uint8Array }> {
+  let at = 0;
+  const varint = (): number => {
+    let [value, shift] = [0, 1];
+    for (;;) {
+      const byte = bytes[at++]!;
+      value += (byte & 0x7f) * shift;
+      if (byte < 0x80) return value;
+      shift *= 128;
+    }
+  };
+  while (at < bytes.length) {
+    const key = varint();
+    const [field, wire] = [Math.floor(key / 8), key % 8];
+    if (wire === 0) yield { field, value: varint() };
+    else if (wire === 2) {
+      const length = varint();
+      yield { field, value: bytes.subarray(at, at + length) };
+      at += length;
+    } else throw new Error(`wire type ${wire}`);
+  }
+}
+
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+
+const SHAPES = [
+  { name: "the published sizes but narrower", H: 512, K: 19, hidden: [128, 128, 128], N: 5 },
+  { name: "a gate without hidden layers", H: 64, K: 3, hidden: [], N: 2 },
+  { name: "a single objective and a single response", H: 32, K: 1, hidden: [8], N: 1 },
+];
+
+test.each(
+  [
+    { runtime: "onnxruntime-node", ort: native, options: { executionProviders: ["cpu"] } },
+    { runtime: "onnxruntime-web, wasm", ort: web, options: { executionProviders: ["wasm"] } },
+  ].flatMap((runtime) => SHAPES.map((shape) => ({ ...runtime, ...shape }))),
+)(
+  "$name in $runtime: what the TypeScript forward pass gives, within f32 rounding",
+  async ({ ort, options, H, K, hidden, N }) => {
+    const random = createRandom(7);
+    const heads = randomHeads(random, H, K, hidden);
+    const noise = () => Float32Array.from({ length: N * H }, () => random.normal());
+    const [embedding, promptEmbedding] = [noise(), noise()];
+    const session = await (ort as typeof Native).InferenceSession.create(encodeHeads(heads), options);
+    expect(session.inputNames).toEqual([...HEAD_INPUTS]);
+    expect([...session.outputNames].sort()).toEqual([...HEAD_OUTPUTS].sort());
+    const results = await session.run({
+      embedding: new ort.Tensor("float32", embedding, [N, H]) as Native.Tensor,
+      prompt_embedding: new ort.Tensor("float32", promptEmbedding, [N, H]) as Native.Tensor,
+    });
+    await session.release();
+
+    const scorer = armoScorer(heads);
+    const expected = Array.from({ length: N }, (_, n): ScoreParts => {
+      const row = (values: Float32Array) => values.subarray(n * H, (n + 1) * H);
+      return scorer.forPrompt(row(promptEmbedding))(row(embedding));
+    });
+    const compare = (name: (typeof HEAD_OUTPUTS)[number], wanted: number[], tolerance: number) => {
+      const { data, dims } = results[name]!;
+      expect(dims).toEqual(name === "score" ? [N] : [N, K]);
+      for (const [i, value] of (data as Float32Array).entries()) {
+        expect(Math.abs(value - wanted[i]!), `${name}[${i}]`).toBeLessThanOrEqual(tolerance);
+      }
+    };
+    // Rewards are sums of H products of numbers about 1 and H^-1/2: the bound for f32 sums in any order is H · ε · Σ|w·x|, and
+    // errors that are not all of one sign grow with its root. The gate's three layers add theirs, divided by the temperature.
+    const tolerance = 4 * Math.sqrt(H) * EPSILON;
+    compare(
+      "rewards",
+      expected.flatMap(({ rewards }) => [...rewards]),
+      tolerance * 4,
+    );
+    compare(
+      "adjusted_rewards",
+      expected.flatMap(({ adjustedRewards }) => [...adjustedRewards]),
+      tolerance * 8,
+    );
+    compare(
+      "gating_output",
+      expected.flatMap(({ gatingOutput }) => [...gatingOutput]),
+      tolerance,
+    );
+    compare(
+      "coefficients",
+      expected.flatMap(({ coefficients }) => [...coefficients]),
+      tolerance * 2,
+    );
+    compare(
+      "contributions",
+      expected.flatMap(({ contributions }) => [...contributions]),
+      tolerance * 8,
+    );
+    compare(
+      "score",
+      expected.map(({ score }) => score),
+      tolerance * 8,
+    );
+  },
+);
+
+test("a score alone is the one among others, within rounding", async () => {
+  const random = createRandom(3);
+  const heads = randomHeads(random, 96, 5, [24]);
+  const rows = [0, 1, 2].map(() => Float32Array.from({ length: 96 }, () => random.normal()));
+  const session = await web.InferenceSession.create(encodeHeads(heads), { executionProviders: ["wasm"] });
+  const run = async (list: readonly Float32Array[]) => {
+    const tensor = new web.Tensor("float32", Float32Array.from(list.flatMap((row) => [...row])), [
+      list.length,
+      96,
+    ]);
+    const { score } = await session.run({ embedding: tensor, prompt_embedding: tensor });
+    return [...(score!.data as Float32Array)];
+  };
+  const together = await run(rows);
+  for (const [i, row] of rows.entries())
+    expect(Math.abs((await run([row]))[0]! - together[i]!)).toBeLessThan(1e-6);
+});
+
+test("holds names, scales and the margin scale as metadata, and standard operators alone", () => {
+  const heads = randomHeads(createRandom(1), 32, 3, [4]);
+  const objectives = [
+    { name: "kind", source: "mine", scale: { multiply: 4, add: 1 } },
+    { name: "ü" },
+    { name: "c" },
+  ];
+  const model = [...fields(encodeHeads({ ...heads, objectives }, { backbone_licence: "llama3" }))];
+  const message = (number: number) =>
+    model.filter(({ field }) => field === number).map(({ value }) => [...fields(value as Uint8Array)]);
+  const metadata = Object.fromEntries(
+    message(14).map(([key, value]) => [text(key!.value as Uint8Array), text(value!.value as Uint8Array)]),
+  );
+  expect(JSON.parse(metadata.objectives!)).toEqual(objectives);
+  expect(metadata).toMatchObject({ margin_scale: "12.5", backbone_licence: "llama3" });
+  // ir_version and opset_import: one entry, of the standard domain.
+  expect(model.find(({ field }) => field === 1)!.value).toBe(8);
+  expect(message(8)).toHaveLength(1);
+  expect(message(8)[0]!.at(-1)).toEqual({ field: 2, value: 17 });
+  const [graph] = message(7);
+  const nodes = graph!
+    .filter(({ field }) => field === 1)
+    .map(({ value }) => [...fields(value as Uint8Array)]);
+  const operators = nodes.map((node) => text(node.find(({ field }) => field === 4)!.value as Uint8Array));
+  expect([...new Set(operators)].sort()).toEqual(
+    ["Div", "Gemm", "Identity", "Mul", "ReduceSum", "Relu", "Softmax"].sort(),
+  );
+  expect(nodes.flat().some(({ field }) => field === 7)).toBe(false);
+});
