@@ -160,9 +160,18 @@ async function evaluateEmbeddings(
     import("../scoring/score-embeddings.ts"),
   ]);
   const sets = await Promise.all(flags.embeddings!.map(openEmbeddingSet));
+  const nameless = sets.find((set) => !set.knowsTexts);
+  if (nameless && flags.dropOverlaps) {
+    throw new InputError(
+      "unknown-prompts",
+      `${nameless.directory}: expected prompts that can be told by their text, got imported embeddings`,
+      "leave --drop-overlaps out: whether training saw them cannot be known",
+    );
+  }
+  const trainedOn = nameless ? null : model.trainedOn;
   const rows = sets.reduce((sum, set) => sum + set.rows, 0);
   const score: PairScorer = (skip) => scorePairSets(model, sets, { ...pick(flags, ["limit"]), skip });
-  return await evaluate(score, model.trainedOn, Math.min(rows, flags.limit ?? rows));
+  return await evaluate(score, trainedOn, Math.min(rows, flags.limit ?? rows));
 }
 
 /** The tables of a pair evaluation. */
@@ -178,7 +187,7 @@ export function printPairEvaluation({
 }: PairEvaluation): void {
   const seen = overlaps
     ? `${integer(overlaps.found - overlaps.dropped)} with a prompt that training saw (${integer(overlaps.dropped)} dropped)`
-    : "the model does not say which prompts training saw";
+    : "whether training saw their prompts is not known";
   print(`${integer(n)} pairs, ${integer(ties)} ties; ${seen}`);
   for (const kind of ["too-long", "invalid"] as const) {
     const some = rejected.filter((row) => row.kind === kind);

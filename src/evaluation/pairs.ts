@@ -8,7 +8,7 @@ export interface ScoredPair {
   readonly subset: string;
   /** score(chosen) − score(rejected) */
   readonly margin: number;
-  /** Tokens of the chosen response − tokens of the rejected one. */
+  /** Tokens of the chosen response − tokens of the rejected one; NaN where they are not known. */
   readonly lengthDifference: number;
   /** Margins of simpler models on the same rewards, by name. */
   readonly baselines: Readonly<Record<string, number>>;
@@ -32,7 +32,10 @@ export interface PairReport {
   readonly n: number;
   readonly ties: number;
   readonly subsets: Readonly<Record<string, Accuracy>>;
-  /** Accuracy of `prefer the longer`, `prefer the shorter` (a tie counts as wrong), and of the model's own baselines. */
+  /**
+   * Accuracy of `prefer the longer`, `prefer the shorter` (a tie counts as wrong), and of the model's own baselines. The two rules
+   * are left out where a length is not known.
+   */
   readonly baselines: Readonly<Record<string, Accuracy>>;
 }
 
@@ -49,8 +52,10 @@ export function reportPairs(pairs: readonly ScoredPair[]): PairReport {
   const baselines: Record<string, Accuracy> = {};
   for (const name of names) baselines[name] = accuracyOf(pairs.map((pair) => pair.baselines[name] ?? 0));
   const lengths = pairs.map(({ lengthDifference }) => lengthDifference);
-  baselines["prefer the longer"] = accuracyOf(lengths);
-  baselines["prefer the shorter"] = accuracyOf(lengths.map((difference) => -difference));
+  if (!lengths.some(Number.isNaN)) {
+    baselines["prefer the longer"] = accuracyOf(lengths);
+    baselines["prefer the shorter"] = accuracyOf(lengths.map((difference) => -difference));
+  }
   return {
     benchmark: "pairs",
     sections: {},
