@@ -38,10 +38,15 @@ const OF_THE_OLD_HEAD = [
   "_name_or_path",
   "architectures",
   "auto_map",
+  "gating_hidden_dim",
+  "gating_n_hidden",
+  "gating_temperature",
   "id2label",
   "label2id",
   "num_labels",
+  "num_objectives",
   "problem_type",
+  KEY,
 ];
 
 /**
