@@ -3,7 +3,7 @@ import type { ArmoDirectory } from "../armo/model-directory.ts";
 import type { HeadsDtype } from "../armo/published-tensors.ts";
 import { InputError } from "../errors.ts";
 import { download, withDownloads } from "./downloads.ts";
-import { interruptSignal } from "./failure.ts";
+import { Interrupted, interruptSignal } from "./failure.ts";
 import { pick } from "./flags.ts";
 import { count, note, print, printJson } from "./output.ts";
 import { formatBytes, formatSeconds, startProgress } from "./progress.ts";
@@ -143,7 +143,13 @@ async function exportMerged(model: ArmoDirectory, flags: ExportFlags): Promise<v
       if (leftOut.length > 0) note(`left out, as in the published layout: ${leftOut.join(", ")}`);
     },
     onProgress: (bytes, total) => progress.update(bytes, total),
-  }).finally(() => progress.stop());
+  })
+    .catch((error: unknown) => {
+      throw error instanceof Interrupted
+        ? new Interrupted(`stopped; the same command continues ${flags.out}`)
+        : error;
+    })
+    .finally(() => progress.stop());
   if (flags.json) {
     printJson({ format: "checkpoint", ...result });
     return;
