@@ -158,10 +158,11 @@ async function prepareFolder(out: string, run: string): Promise<void> {
   await makeOutputDirectory(out);
   const all = await readdir(out);
   const [entry] = all.filter((name) => !name.endsWith(".tmp"));
+  if (entry === undefined) return;
   const begun: unknown = await readFile(join(out, MARKER), "utf8")
     .then(JSON.parse)
     .catch(() => null);
-  if (entry !== undefined && (begun as { run?: unknown } | null)?.run !== run) {
+  if ((begun as { run?: unknown } | null)?.run !== run) {
     const got = begun === null ? `one that holds ${entry}` : "another export begun";
     throw new InputError(
       "output-not-empty",

@@ -44,8 +44,10 @@ const ENDING = ".safetensors";
  *
  * @param paths One file, a whole series `NAME-00001-of-00008.safetensors` in any order, or the one folder that holds nothing else.
  * @throws {InputError} `pickled-embeddings`, `missing-file`, `incomplete-series`, `mixed-files`, `not-embeddings`.
+ * @throws {RangeError} Without a path.
  */
 export async function openReferenceFiles(paths: readonly string[]): Promise<ReferenceFiles> {
+  if (paths.length === 0) throw new RangeError("openReferenceFiles: expected at least one path, got none");
   const found = await expandFolder(paths);
   const pickled = found.find((path) => PICKLED.test(path));
   if (pickled !== undefined) {

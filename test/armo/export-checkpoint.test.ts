@@ -411,6 +411,17 @@ describe("what was written is read back", () => {
   });
 });
 
+test("a licence that stands in its text alone is told by the text", async () => {
+  const name = "licence-text";
+  cpSync(join(golden, "backbones/llama-causal-f32"), at(name), { recursive: true });
+  writeFileSync(join(at(name), "LICENSE"), "META LLAMA 3 COMMUNITY LICENSE AGREEMENT\n\nThe rest.\n");
+  await exportCheckpoint(overBackbone(at(name), randomHeads(64)), { out: at(`${name}-out`) });
+  const card = readFileSync(join(at(`${name}-out`), "README.md"), "utf8");
+  expect(card).toContain("**Built with Meta Llama 3**");
+  expect(card).toContain("begins with “Llama 3”");
+  expect(card).not.toMatch(/^license:/m);
+});
+
 test.each<[string, RegExp | null, RegExp | null]>([
   [
     "llama3",

@@ -1,9 +1,15 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import type * as Native from "onnxruntime-node";
 import * as web from "onnxruntime-web";
 import { expect, test } from "vitest";
 import { armoScorer } from "../../src/armo/armo-scorer.ts";
+import { writeHeadsFile } from "../../src/armo/heads-file.ts";
 import { encodeHeads, HEAD_INPUTS, HEAD_OUTPUTS } from "../../src/armo/heads-graph.ts";
+import type { ArmoDirectory } from "../../src/armo/model-directory.ts";
 import { ort as native } from "../../src/engine/runtime.ts";
+import { openModelDirectory } from "../../src/opening/open-model-directory.ts";
 import { createRandom } from "../../src/random.ts";
 import type { ScoreParts } from "../../src/scoring/score-parts.ts";
 import { randomHeads } from "./random-heads.ts";
@@ -157,4 +163,22 @@ test("holds names, scales and the margin scale as metadata, and standard operato
     ["Div", "Gemm", "Identity", "Mul", "ReduceSum", "Relu", "Softmax"].sort(),
   );
   expect(nodes.flat().some(({ field }) => field === 7)).toBe(false);
+});
+
+test("a file of heads names its backbone, not where that lies on this machine, and its licence", async () => {
+  const directory = join(import.meta.dirname, "../golden/armorm/armorm-f32");
+  const out = mkdtempSync(join(tmpdir(), "armorm-heads-"));
+  try {
+    const file = join(out, "heads.onnx");
+    const model = (await openModelDirectory(directory)) as ArmoDirectory;
+    const { bytes, objectives } = await writeHeadsFile(model, file);
+    const written = readFileSync(file);
+    expect([written.length, objectives]).toEqual([bytes, 19]);
+    expect(written.includes("armorm-f32")).toBe(true);
+    expect(written.includes(dirname(directory))).toBe(false);
+    expect(written.includes(model.backbone.fingerprint!)).toBe(true);
+    await expect(writeHeadsFile(model, file)).rejects.toMatchObject({ code: "output-exists" });
+  } finally {
+    rmSync(out, { recursive: true });
+  }
 });

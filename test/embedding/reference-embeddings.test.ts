@@ -4,8 +4,12 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { trainArmo } from "../../src/armo/train.ts";
 import { trainModel } from "../../src/armo/train-model.ts";
+import { labelsOf, planLabels } from "../../src/armo/training-labels.ts";
 import { toBf16, toFloat32 } from "../../src/checkpoint/dtypes.ts";
 import { readSafetensors, type Tensor, writeSafetensors } from "../../src/checkpoint/safetensors.ts";
+import { parseDataLocation } from "../../src/data/location.ts";
+import { embed } from "../../src/embedding/embed.ts";
+import { openEmbedder } from "../../src/embedding/embedder.ts";
 import { openEmbeddingSet } from "../../src/embedding/embedding-set.ts";
 import { exportEmbeddings } from "../../src/embedding/export-embeddings.ts";
 import { type ImportOptions, importEmbeddings } from "../../src/embedding/import-embeddings.ts";
@@ -379,5 +383,52 @@ describe("an embedding set becomes the reference's files", () => {
       code: "output-exists",
       message: expect.stringContaining("got whole-pairs.safetensors"),
     });
+  });
+});
+
+describe("a set that knows its texts, beside one that came back without them", () => {
+  beforeAll(async () => {
+    const rows = Array.from({ length: 24 }, (_, i) => ({
+      prompt: `Count to ${i}.`,
+      response: "one ".repeat(1 + (i % 5)).trim(),
+      ratings: { kind: i % 4 },
+    }));
+    writeFileSync(at("rows.jsonl"), rows.map((row) => JSON.stringify(row)).join("\n"));
+    await using embedder = await openEmbedder("tiny", { threads: 1 });
+    const { backbone, chat, chatSettings, location } = embedder;
+    const data = [parseDataLocation(at("rows.jsonl"))];
+    await embed(backbone, chat, { chatSettings, location, kind: "ratings", data, out: at("own") });
+    const { files } = await exportEmbeddings(await openEmbeddingSet(at("own")), at("exchange"));
+    await start({ files, out: at("own-again"), objectives: [{ name: "kind", source: "rows" }] });
+  });
+
+  test("has the same numbers, backbone, chat and objectives", async () => {
+    const [own, again] = [await openEmbeddingSet(at("own")), await openEmbeddingSet(at("own-again"))];
+    expect(again.manifest.backbone).toEqual(own.manifest.backbone);
+    expect(again.manifest.chat).toEqual(own.manifest.chat);
+    expect(again.manifest.objectives).toEqual(own.manifest.objectives);
+    const [[a], [b]] = [await collect(own.ratings()), await collect(again.ratings())];
+    expect([b!.embeddings, b!.labels]).toEqual([a!.embeddings, a!.labels]);
+  });
+
+  test("the derived length is a label of the rows that know it, and missing in the others", async () => {
+    const [own, again] = [await openEmbeddingSet(at("own")), await openEmbeddingSet(at("own-again"))];
+    const plan = await planLabels([again, own]);
+    expect(plan.objectives.map(({ name }) => name)).toEqual(["kind", "length"]);
+    const lengths = async (set: typeof own) => {
+      const [chunk] = await collect(set.ratings());
+      return labelsOf(plan, set.manifest, chunk!).filter((_, i) => i % 2 === plan.lengthColumn);
+    };
+    const known = await lengths(own);
+    expect([Math.min(...known), Math.max(...known)]).toEqual([0, 1]);
+    expect((await lengths(again)).every(Number.isNaN)).toBe(true);
+    expect((await planLabels([again])).objectives.map(({ name }) => name)).toEqual(["kind"]);
+  });
+
+  test("nor may its prompts be compared with imported ones", async () => {
+    const pairs = await openEmbeddingSet(at("imported-pairs"));
+    const options = { ratings: [await openEmbeddingSet(at("ratings"))], pairs: [pairs] };
+    const evaluation = [await openEmbeddingSet(at("own"))];
+    await expect(trainArmo({ ...options, evaluation })).rejects.toThrow("got texts");
   });
 });
