@@ -143,7 +143,7 @@ describe("a model that armorm has written, over the built-in backbone", () => {
     expect((await openArmo(at("merged"))).chat).toEqual((await openArmo(at("small"))).chat);
   });
 
-  test("is cut into shards with an index that transformers' and our loaders follow", async () => {
+  test("is cut into shards with an index of where each tensor lies", async () => {
     const index = JSON.parse(readFileSync(join(at("merged"), "model.safetensors.index.json"), "utf8"));
     const files = readdirSync(at("merged")).filter((name) =>
       /^model-0000\d-of-00004\.safetensors$/.test(name),
