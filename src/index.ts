@@ -1,7 +1,14 @@
 // The public API, in the order of the flow.
 
+export {
+  type ExportOptions,
+  type ExportPlan,
+  type ExportResult,
+  exportCheckpoint,
+} from "./armo/export-checkpoint.ts";
 export { type GatingHistory, type TrainGatingOptions, trainGating } from "./armo/gating-training.ts";
 export type { Gate, Heads } from "./armo/heads.ts";
+export { encodeHeads } from "./armo/heads-graph.ts";
 export type { ArmoDirectory } from "./armo/model-directory.ts";
 export {
   type DebiasingOptions,
@@ -58,6 +65,12 @@ export type { BestOfNRow, PreferencePair, RatedConversation, RowError } from "./
 export { type EmbedOptions, embed } from "./embedding/embed.ts";
 export { type Embedder, openEmbedder } from "./embedding/embedder.ts";
 export { EmbeddingSet, openEmbeddingSet } from "./embedding/embedding-set.ts";
+export { type ExportedEmbeddings, exportEmbeddings } from "./embedding/export-embeddings.ts";
+export {
+  type ImportedObjective,
+  type ImportOptions,
+  importEmbeddings,
+} from "./embedding/import-embeddings.ts";
 export type { EmbeddingManifest } from "./embedding/manifest.ts";
 export { InputError } from "./errors.ts";
 export { collectBestOfN, scoreBestOfN } from "./evaluation/best-of-n-scores.ts";

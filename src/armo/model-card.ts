@@ -52,8 +52,11 @@ ${accuracies.join("\n")}
 ## Data
 
 ${dataLines(report)}
-Trained on ${report.rows.ratings.used} ratings and ${report.rows.pairs.used} pairs with ${trainingKeys.length} prompts, whose
-hashes are in \`training-prompts.safetensors\`.
+Trained on ${report.rows.ratings.used} ratings and ${report.rows.pairs.used} pairs ${
+    trainingKeys === null
+      ? "whose texts are not known: embeddings were imported"
+      : `with ${trainingKeys.length} prompts, whose\nhashes are in \`training-prompts.safetensors\``
+  }.
 
 ## Limits
 

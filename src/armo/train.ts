@@ -74,8 +74,11 @@ export interface TrainOptions {
 export interface TrainResult {
   readonly heads: Heads;
   readonly report: TrainingReport;
-  /** Every prompt that training has seen, validation prompts included: sorted keys. */
-  readonly trainingKeys: BigUint64Array;
+  /**
+   * Every prompt that training has seen, validation prompts included: sorted keys. Null where a set was imported without its
+   * texts, whose prompts nobody can look up.
+   */
+  readonly trainingKeys: BigUint64Array | null;
 }
 
 /**
@@ -197,7 +200,9 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
   });
   return {
     heads,
-    trainingKeys: sortedKeys([ratingUse, pairUse, ...(referenceUse ? [referenceUse] : [])]),
+    trainingKeys: [...ratings, ...pairs, ...(reference ?? [])].every((set) => set.knowsTexts)
+      ? sortedKeys([ratingUse, pairUse, ...(referenceUse ? [referenceUse] : [])])
+      : null,
     report: {
       options: {
         objectives: options.objectives ?? null,
@@ -306,7 +311,10 @@ function requireGridOptions({ method, correlation }: DebiasingOptions = {}, targ
   );
 }
 
-function requireSets({ ratings, pairs, reference = [] }: TrainOptions, validationFraction: number): void {
+function requireSets(
+  { ratings, pairs, reference = [], evaluation = [] }: TrainOptions,
+  validationFraction: number,
+): void {
   if (!(validationFraction > 0)) {
     throw new InputError(
       "bad-option",
@@ -326,6 +334,21 @@ function requireSets({ ratings, pairs, reference = [] }: TrainOptions, validatio
   for (const set of pairs) set.expect("pairs");
   for (const set of reference) set.expect("ratings", "pairs");
   requireOneBackbone([...ratings, ...pairs, ...reference]);
+  requireSamePrompts([...ratings, ...pairs, ...reference], evaluation);
+}
+
+/** Overlaps are counted by prompt hash: hashes of one thing. */
+function requireSamePrompts(sets: readonly EmbeddingSet[], evaluation: readonly EmbeddingSet[]): void {
+  const hashesOf = ({ manifest }: EmbeddingSet) => manifest.imported?.promptHashes ?? "texts";
+  for (const other of evaluation) {
+    const set = sets.find((one) => hashesOf(one) !== hashesOf(other));
+    if (set === undefined) continue;
+    throw new InputError(
+      "unknown-prompts",
+      `${other.directory}: expected prompts known by their ${hashesOf(set)} as in ${set.directory}, got ${hashesOf(other)}`,
+      "leave --evaluation out: which prompts they share cannot be counted",
+    );
+  }
 }
 
 function requireOneBackbone(sets: readonly EmbeddingSet[]): void {

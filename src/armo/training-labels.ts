@@ -24,6 +24,9 @@ export interface LabelPlan {
  * because the regression has no intercept; the map is kept in the model, so that rewards can be read on the scale of the
  * ratings.
  *
+ * The derived `length` is missing, like any rating, in rows of sets that do not know their responses' lengths; it is no objective
+ * where none does.
+ *
  * @param options.names Objectives to fit. Default: all, and `length`.
  * @throws {InputError} `unknown-objective`, `repeated-objective`.
  */
@@ -48,8 +51,9 @@ export async function planLabels(
       maximum: Math.max(maximum, known?.maximum ?? maximum),
     });
   }
-  const derived = !found.has(LENGTH) && (names?.includes(LENGTH) ?? true);
-  if (derived) found.set(LENGTH, { source: "derived", ...(await lengthRange(sets)) });
+  const measured = sets.filter((set) => set.knowsTexts);
+  const derived = measured.length > 0 && !found.has(LENGTH) && (names?.includes(LENGTH) ?? true);
+  if (derived) found.set(LENGTH, { source: "derived", ...(await lengthRange(measured)) });
   const unknown = names?.filter((name) => !found.has(name)) ?? [];
   if (unknown.length > 0) {
     throw new InputError(
@@ -79,7 +83,7 @@ export function labelsOf(plan: LabelPlan, manifest: EmbeddingManifest, chunk: Ra
     for (let i = 0; i < n; i++) {
       const rating =
         k === plan.lengthColumn
-          ? logLength(chunk.responseTokens[i]!)
+          ? logLength(chunk.responseTokens?.[i] ?? Number.NaN)
           : column < 0
             ? Number.NaN
             : chunk.labels[i * width + column]!;

@@ -9,12 +9,11 @@ import {
   evaluateModels,
   finishEvaluation,
 } from "./evaluation-run.ts";
-import type { PairFlags } from "./pair-run.ts";
 
 /** Scores the prompts' responses with every model. */
 export async function evaluatePromptModels(
   command: string,
-  flags: EvaluationFlags & PairFlags,
+  flags: EvaluationFlags,
 ): Promise<EvaluatedModel<CollectedPrompts>[]> {
   const [{ readBestOfN }, { scoreBestOfN, collectBestOfN }, { scoreBestOfNSets }] = await Promise.all([
     import("../data/best-of-n.ts"),

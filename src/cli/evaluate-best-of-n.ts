@@ -11,9 +11,6 @@ import {
   printLeftOut,
 } from "./evaluation-tables.ts";
 import { integer, percent, print, table } from "./output.ts";
-import type { PairFlags } from "./pair-run.ts";
-
-type BestOfNFlags = EvaluationFlags & PairFlags;
 
 export function evaluateBestOfNCommand(): Command {
   const command = new Command("best-of-n")
@@ -36,7 +33,7 @@ Examples:
     );
 }
 
-async function run(flags: BestOfNFlags): Promise<void> {
+async function run(flags: EvaluationFlags): Promise<void> {
   const [{ reportBestOfN }, models] = await Promise.all([
     import("../evaluation/evaluate-best-of-n.ts"),
     evaluatePromptModels("evaluate best-of-n", flags),

@@ -13,9 +13,9 @@ import {
 } from "./evaluation-tables.ts";
 import { parseList } from "./flags.ts";
 import { print, table } from "./output.ts";
-import { evaluatePairModels, finishPairs, type PairFlags } from "./pair-run.ts";
+import { evaluatePairModels, finishPairs } from "./pair-run.ts";
 
-interface EvaluatePairsFlags extends EvaluationFlags, PairFlags {
+interface EvaluatePairsFlags extends EvaluationFlags {
   by?: string[];
 }
 

@@ -25,6 +25,7 @@ export interface EvaluationFlags extends Omit<ModelFlags, "model"> {
   model: string[];
   data?: string[];
   embeddings?: string[];
+  dropOverlaps?: boolean;
   limit?: number;
   out?: string;
   json?: boolean;
@@ -123,6 +124,14 @@ export async function evaluateModels<Row, Collected>(
   const locations = (flags.data ?? []).map(parseDataLocation);
   const files = await Promise.all(locations.map(({ path }) => describeFile(path)));
   const sets = await Promise.all((flags.embeddings ?? []).map(openEmbeddingSet));
+  const nameless = sets.find((set) => !set.knowsTexts);
+  if (nameless && flags.dropOverlaps) {
+    throw new InputError(
+      "unknown-prompts",
+      `${nameless.directory}: expected prompts that can be told by their text, got imported embeddings`,
+      "leave --drop-overlaps out: whether training saw them cannot be known",
+    );
+  }
   const rows = flags.data
     ? files.reduce((sum, file) => sum + file.rows, 0)
     : sets.reduce((sum, set) => sum + set.manifest.rowsIn, 0);
@@ -132,7 +141,8 @@ export async function evaluateModels<Row, Collected>(
   const names = fileNames(flags.model);
   const evaluated: EvaluatedModel<Collected>[] = [];
   for (const [m, name] of flags.model.entries()) {
-    const directory = await openModelDirectory(name);
+    const found = await openModelDirectory(name);
+    const directory = nameless ? { ...found, trainedOn: null } : found;
     const own = { ...flags, model: name };
     const identity = async () =>
       hashOf({

@@ -42,7 +42,7 @@ export function printLeftOut(
 ): void {
   const seen = overlaps
     ? `${integer(overlaps.found - overlaps.dropped)} with a prompt that training saw (${integer(overlaps.dropped)} dropped)`
-    : "the model does not say which prompts training saw";
+    : "whether training saw their prompts is not known";
   print(`${rows}; ${seen}`);
   const { samePrompt, otherPrompt } = repeatedIds;
   if (samePrompt + otherPrompt > 0) {
@@ -61,19 +61,20 @@ export function printLeftOut(
 
 /** Length, objectives and calibration in a few lines. */
 export function printAnalysis({ length, objectives, calibration, margins }: PairAnalysis): void {
-  const { chosenLonger, chosenShorter, equal } = length;
   print();
-  print(
-    table(ACCURACY_COLUMNS, [
-      accuracyRow("where the chosen response is longer", chosenLonger),
-      accuracyRow("where it is shorter", chosenShorter),
-      ...(equal.n > 0 ? [accuracyRow("where both are as long", equal)] : []),
-    ]),
-  );
+  if (length) {
+    const { chosenLonger, chosenShorter, equal } = length;
+    print(
+      table(ACCURACY_COLUMNS, [
+        accuracyRow("where the chosen response is longer", chosenLonger),
+        accuracyRow("where it is shorter", chosenShorter),
+        ...(equal.n > 0 ? [accuracyRow("where both are as long", equal)] : []),
+      ]),
+    );
+  }
   const { p5, p50, p95 } = margins.percentiles;
-  print(
-    `margins: median ${fixed(p50)}, 90 % in ${fixed(p5)} … ${fixed(p95)}; Spearman's ρ of margin and length difference ${fixed(length.correlation, 2)}`,
-  );
+  const rho = length ? `; Spearman's ρ of margin and length difference ${fixed(length.correlation, 2)}` : "";
+  print(`margins: median ${fixed(p50)}, 90 % in ${fixed(p5)} … ${fixed(p95)}${rho}`);
   if (calibration) {
     const { calibrationError, brierScore, logLoss } = calibration;
     print(

@@ -13,16 +13,12 @@ import {
 } from "./evaluation-run.ts";
 import { note } from "./output.ts";
 
-export interface PairFlags {
-  dropOverlaps?: boolean;
-}
-
 type Evaluation = NamedEvaluation["evaluation"] & { readonly model: string };
 
 /** Scores the pairs with every model. @param fields Fields of the rows to keep. */
 export async function evaluatePairModels(
   command: string,
-  flags: EvaluationFlags & PairFlags,
+  flags: EvaluationFlags,
   fields: readonly string[] = [],
 ): Promise<EvaluatedModel<CollectedPairs>[]> {
   const [{ readPairs }, { scorePairs }, { scorePairSets }, { collectPairs }] = await Promise.all([

@@ -15,8 +15,8 @@ export interface RatingsChunk {
   readonly embeddings: Float32Array;
   /** `[n, K]`, in the order of the manifest's objectives; NaN = missing. */
   readonly labels: Float32Array;
-  /** `[n]` tokens of the rated response. */
-  readonly responseTokens: Int32Array;
+  /** `[n]` tokens of the rated response; null where an imported set does not know them. */
+  readonly responseTokens: Int32Array | null;
 }
 
 /** A stretch of preference pairs. */
@@ -26,8 +26,8 @@ export interface PairsChunk {
   readonly embeddings: Float32Array;
   /** `[n, H]`: the final hidden state of the gating token, which both responses share. */
   readonly promptEmbeddings: Float32Array;
-  /** `[n, 2]` tokens of the chosen and the rejected response. */
-  readonly responseTokens: Int32Array;
+  /** `[n, 2]` tokens of the chosen and the rejected response; null where an imported set does not know them. */
+  readonly responseTokens: Int32Array | null;
 }
 
 /** A stretch of prompts with labelled responses; n prompts, r responses of all of them. */
@@ -75,6 +75,11 @@ export class EmbeddingSet {
     return this.manifest.rowsOut;
   }
 
+  /** Whether the texts were there when the set was made: then it knows responses' lengths, and prompts by their text. */
+  get knowsTexts(): boolean {
+    return this.manifest.imported === undefined;
+  }
+
   /** Rated conversations, in order, a chunk at a time. @throws {InputError} If the set holds another kind. */
   async *ratings(): AsyncGenerator<RatingsChunk> {
     this.expect("ratings");
@@ -83,7 +88,7 @@ export class EmbeddingSet {
         rows: part.rows.slice(start, end),
         embeddings: await readFloats(part, "embeddings", start, end),
         labels: await readFloats(part, "labels", start, end),
-        responseTokens: await readInts(part, "response_tokens", start, end),
+        responseTokens: this.knowsTexts ? await readInts(part, "response_tokens", start, end) : null,
       };
     }
   }
@@ -96,7 +101,7 @@ export class EmbeddingSet {
         rows: part.rows.slice(start, end),
         embeddings: await readFloats(part, "embeddings", start, end),
         promptEmbeddings: await readFloats(part, "prompt_embeddings", start, end),
-        responseTokens: await readInts(part, "response_tokens", start, end),
+        responseTokens: this.knowsTexts ? await readInts(part, "response_tokens", start, end) : null,
       };
     }
   }

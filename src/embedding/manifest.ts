@@ -63,7 +63,8 @@ export interface EmbeddingManifest {
     readonly sha256: string;
     readonly rows: number;
   }[];
-  readonly maxTokens: number;
+  /** Null where nobody knows. */
+  readonly maxTokens: number | null;
   readonly overlong: "reject" | "drop-oldest-turns";
   readonly limit: number | null;
   readonly partRows: number;
@@ -77,6 +78,20 @@ export interface EmbeddingManifest {
   readonly responses?: number;
   readonly rejections: readonly Rejection[];
   readonly parts: readonly { readonly file: string; readonly id: string; readonly rows: number }[];
+  /** Of a set that was made from files without texts; absent where armorm has embedded conversations. */
+  readonly imported?: ImportedFrom;
+}
+
+/** What such files leave unknown: ids, the responses' lengths (no `response_tokens`), and the prompts themselves. */
+export interface ImportedFrom {
+  readonly layout: "reference";
+  /** What prompt hashes are hashes of. They are those of equal embeddings, not of equal texts. */
+  readonly promptHashes: "embeddings" | "prompt_embeddings";
+  /**
+   * Pairs whose two prompt embeddings differ in rounding, and the largest relative difference among them; null for ratings. The
+   * chosen response's is kept.
+   */
+  readonly promptDifferences: { readonly rows: number; readonly largest: number } | null;
 }
 
 /** The file that makes a directory an embedding set. */

@@ -49,7 +49,8 @@ export interface PairAnalysis {
   readonly margins: MarginSummary;
   /** Of σ(β · margin); null without a margin scale. */
   readonly calibration: Calibration | null;
-  readonly length: LengthAnalysis;
+  /** Null where lengths are not known, as in imported embeddings. */
+  readonly length: LengthAnalysis | null;
   readonly objectives: Readonly<Record<string, ObjectiveAccuracy>>;
   /** Mean gating output by subset. */
   readonly gating: GateMeans;
@@ -91,14 +92,17 @@ export function analyzePairs(
   };
 }
 
-/** The margins of every baseline, by name, in the order of `pairs`. */
+/** The margins of every baseline, by name, in the order of `pairs`; without rules of length where a length is not known. */
 export function baselineMargins(pairs: readonly ScoredPair[]): Map<string, readonly number[]> {
   const names = new Set(pairs.flatMap(({ baselines }) => Object.keys(baselines)));
   const lengths = pairs.map(({ lengthDifference }) => lengthDifference);
-  return new Map([
-    ...[...names].map((name) => [name, pairs.map((pair) => pair.baselines[name] ?? 0)] as const),
+  const rules = [
     ["prefer the longer", lengths],
     ["prefer the shorter", lengths.map((difference) => -difference)],
+  ] as const;
+  return new Map([
+    ...[...names].map((name) => [name, pairs.map((pair) => pair.baselines[name] ?? 0)] as const),
+    ...(lengths.some(Number.isNaN) ? [] : rules),
   ]);
 }
 
@@ -119,7 +123,8 @@ const judged = (pairs: readonly ScoredPair[], name: string): Accuracy =>
     name,
   );
 
-function analyzeLength(pairs: readonly ScoredPair[], margins: readonly number[]): LengthAnalysis {
+function analyzeLength(pairs: readonly ScoredPair[], margins: readonly number[]): LengthAnalysis | null {
+  if (pairs.some(({ lengthDifference }) => Number.isNaN(lengthDifference))) return null;
   const where = (name: string, holds: (difference: number) => boolean) =>
     judged(
       pairs.filter(({ lengthDifference }) => holds(lengthDifference)),

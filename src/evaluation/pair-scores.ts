@@ -36,7 +36,7 @@ export interface ScoredPair {
   readonly contributions: ByObjective;
   /** reward(chosen) − reward(rejected) by objective, before debiasing. */
   readonly rewardDifferences: ByObjective;
-  /** Tokens of the chosen response − tokens of the rejected one. */
+  /** Tokens of the chosen response − tokens of the rejected one; NaN where they are not known. */
   readonly lengthDifference: number;
   /** Margins of simpler models on the same rewards, by name. */
   readonly baselines: Readonly<Record<string, number>>;
@@ -61,7 +61,8 @@ export function toScoredPair(scores: PairScores, index: number): ScoredPair {
     margin: chosen.score - rejected.score,
     contributions: difference("contributions"),
     rewardDifferences: difference("rewards"),
-    lengthDifference: chosen.tokens - rejected.tokens,
+    // JSON holds null for what is not known.
+    lengthDifference: (chosen.tokens ?? Number.NaN) - (rejected.tokens ?? Number.NaN),
     baselines: weighed
       ? {
           "regression mean": mean(chosen.rewards) - mean(rejected.rewards),

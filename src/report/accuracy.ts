@@ -26,7 +26,10 @@ export function validationAccuracies({ accuracy, validationPairs: n }: StoredTra
     name: "validation pairs",
     model: withInterval(model),
     baselines: Object.fromEntries(
-      Object.entries(baselines).map(([name, share]) => [name, withInterval(share)]),
+      // Length alone has no accuracy where lengths are not known.
+      Object.entries(baselines).flatMap(([name, share]) =>
+        isNumber(share) ? [[name, withInterval(share)]] : [],
+      ),
     ),
   };
 }

@@ -50,7 +50,7 @@ export interface ScoreSetsOptions {
 /**
  * Scores embedded pairs, the first `limit`, without a backbone; pairs that could not be embedded follow as rejections.
  * Of a score's `tokens` only the difference between the two responses means something: embeddings know the responses'
- * tokens, not the prompt's.
+ * tokens, not the prompt's; imported ones know neither (NaN).
  *
  * @throws {InputError} If a set holds another kind, or was embedded with another backbone or another chat than the
  *   model's.
@@ -85,7 +85,7 @@ export async function* scorePairSets(
         const scoreResponse = scorer.forPrompt(promptEmbeddings.subarray(i * H, (i + 1) * H));
         const response = (r: number) => embeddings.subarray((2 * i + r) * H, (2 * i + r + 1) * H);
         const [chosen, rejected] = [0, 1].map((r) =>
-          toPublic(scoreResponse(response(r)), responseTokens[2 * i + r]!),
+          toPublic(scoreResponse(response(r)), responseTokens?.[2 * i + r] ?? Number.NaN),
         );
         yield { id, source, subset, promptHash, chosen: chosen!, rejected: rejected! };
       }

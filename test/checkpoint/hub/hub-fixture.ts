@@ -73,6 +73,7 @@ export const NEEDED = [
   "LICENSE.txt",
   "README.md",
   "config.json",
+  "generation_config.json",
   "model.safetensors",
   "tokenizer.json",
   "tokenizer_config.json",
