@@ -13,10 +13,14 @@ test("runtime dependencies", () => {
       "@huggingface/tokenizers": "0.2.0",
       "cli-progress": "3.12.0",
       "commander": "14.0.3",
+      "csv-parse": "7.0.3",
+      "hyparquet": "1.31.5",
+      "hyparquet-compressors": "1.1.2",
       "onnxruntime-node": "1.30.0",
       "pbf": "5.1.2",
       "picocolors": "1.1.1",
       "undici": "7.30.2",
+      "yaml": "2.9.1",
     }
   `);
 });
@@ -79,7 +83,7 @@ test("options of the command line", () => {
     [
       "armorm: --version",
       "demo: --out --seed",
-      "pull: --json",
+      "pull: --dataset --json",
       "embed: --backbone --data --out --kind --objectives --part-rows --max-tokens --overlong --limit --strict --json --chat-template --gating-pattern --bos --compat --dtype --device --threads",
       "train: --ratings --pairs --out --reference --evaluation --drop-overlaps --objectives --debias --validation-fraction --test-fraction --seed --preset --steps --batch-size --hidden-dim --learning-rate --weight-decay --dropout --patience --overwrite --json",
       "score: --embeddings --explain-tokens --limit --out --strict --json --model --backbone --chat-template --gating-pattern --bos --compat --dtype --device --threads",

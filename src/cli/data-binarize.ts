@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import type { BinarizeReport } from "../data/binarize.ts";
 import { counted, noteRejected, withRowsProgress } from "./data-progress.ts";
+import { withDownloads } from "./downloads.ts";
 import { interruptSignal } from "./failure.ts";
 import { parseList, parseNumberFromZero, pick } from "./flags.ts";
 import { integer, print, printJson, table } from "./output.ts";
@@ -18,11 +19,11 @@ interface BinarizeFlags {
 }
 
 export function dataBinarizeCommand(): Command {
-  return new Command("binarize")
+  const command = new Command("binarize")
     .description("turn ratings into preference pairs with target margins")
     .requiredOption(
       "--data <location...>",
-      "ratings as JSON, JSONL or JSONL.gz; NAME=FILE prefixes objectives with NAME-",
+      "ratings: files, folders, or org/name:split on the hub; NAME=FILE prefixes objectives with NAME-",
     )
     .requiredOption("--out <file>", "the pairs, as .jsonl or .jsonl.gz")
     .option(
@@ -39,7 +40,8 @@ export function dataBinarizeCommand(): Command {
     )
     .option("--overwrite", "replace the file if it is there")
     .option("--strict", "stop at the first row that cannot be read")
-    .option("--json", "print the counts as JSON")
+    .option("--json", "print the counts as JSON");
+  return withDownloads(command)
     .action(run)
     .addHelpText(
       "after",

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import pc from "picocolors";
 import type { DataDescription } from "../data/describe-data.ts";
 import { counted, noteRejected, withRowsProgress } from "./data-progress.ts";
+import { withDownloads } from "./downloads.ts";
 import { interruptSignal } from "./failure.ts";
 import { parseList, pick } from "./flags.ts";
 import { integer, percent, print, printJson, table } from "./output.ts";
@@ -13,14 +14,15 @@ interface DescribeFlags {
 }
 
 export function dataDescribeCommand(): Command {
-  return new Command("describe")
+  const command = new Command("describe")
     .description("say what files of rows hold: kind, objectives, lengths, duplicates")
     .requiredOption(
       "--data <location...>",
-      "JSON, JSONL or JSONL.gz files; NAME=FILE prefixes objectives with NAME-",
+      "Parquet, JSONL, JSON or CSV files, folders, or org/name:split on the hub; NAME=FILE prefixes objectives with NAME-",
     )
     .option("--objectives <names>", "ratings that stand as columns, with commas between them", parseList)
-    .option("--json", "print it as JSON")
+    .option("--json", "print it as JSON");
+  return withDownloads(command)
     .action(run)
     .addHelpText(
       "after",

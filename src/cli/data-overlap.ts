@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import type { OverlapReport } from "../data/overlap.ts";
 import { counted, noteRejected, withRowsProgress } from "./data-progress.ts";
+import { withDownloads } from "./downloads.ts";
 import { interruptSignal } from "./failure.ts";
 import { pick } from "./flags.ts";
 import { integer, percent, print, printJson, table } from "./output.ts";
@@ -15,14 +16,15 @@ interface OverlapFlags {
 }
 
 export function dataOverlapCommand(): Command {
-  return new Command("overlap")
+  const command = new Command("overlap")
     .description("find prompts that data shares with evaluation sets, and leave them out")
-    .requiredOption("--data <location...>", "JSON, JSONL or JSONL.gz files of any kind")
+    .requiredOption("--data <location...>", "files, folders, or org/name:split on the hub, of any kind")
     .requiredOption("--against <location...>", "files whose prompts data should not hold")
     .option("--write <file>", "write the rows of data that share nothing, as .jsonl or .jsonl.gz")
     .option("--overwrite", "replace that file if it is there")
     .option("--strict", "stop at the first row whose prompt cannot be read")
-    .option("--json", "print the counts as JSON")
+    .option("--json", "print the counts as JSON");
+  return withDownloads(command)
     .action(run)
     .addHelpText(
       "after",

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { SplitReport } from "../data/split-by-prompt.ts";
 import { noteRejected, withRowsProgress } from "./data-progress.ts";
+import { withDownloads } from "./downloads.ts";
 import { interruptSignal } from "./failure.ts";
 import { parseInteger, pick } from "./flags.ts";
 import { integer, percent, print, printJson, table } from "./output.ts";
@@ -16,15 +17,19 @@ interface SplitFlags {
 }
 
 export function dataSplitCommand(): Command {
-  return new Command("split")
+  const command = new Command("split")
     .description("split rows of any kind by prompt: rows with one prompt stay together, in all files")
-    .requiredOption("--data <location...>", "JSON, JSONL or JSONL.gz files; NAME=FILE calls one NAME")
+    .requiredOption(
+      "--data <location...>",
+      "files, folders, or org/name:split on the hub; NAME=FILE calls one NAME",
+    )
     .requiredOption("--out <dir>", "folder for NAME.jsonl, or FILE.NAME.jsonl where there are several files")
     .requiredOption("--fractions <shares>", "names with shares of the prompts, together 1", parseFractions)
     .option("--seed <n>", "another seed draws other prompts", parseInteger, 0)
     .option("--overwrite", "replace files that are there")
     .option("--strict", "stop at the first row whose prompt cannot be read")
-    .option("--json", "print the counts as JSON")
+    .option("--json", "print the counts as JSON");
+  return withDownloads(command)
     .action(run)
     .addHelpText(
       "after",

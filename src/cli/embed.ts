@@ -32,7 +32,7 @@ export function embedCommand(): Command {
     )
     .requiredOption(
       "--data <location...>",
-      "JSON, JSONL or JSONL.gz files; NAME=FILE prefixes objectives with NAME-",
+      "Parquet, JSONL, JSON or CSV files, folders, or org/name:split on the hub; NAME=FILE prefixes objectives with NAME-",
     )
     .requiredOption("--out <dir>", "folder for the embeddings: empty, or this same run begun")
     .addOption(
@@ -59,7 +59,8 @@ export function embedCommand(): Command {
       `
 Examples:
   armorm embed --backbone tiny --data ratings.jsonl --out embedded/ratings
-  armorm embed --backbone ./Llama-3-8B --data helpsteer=hs.jsonl.gz ultra=uf.jsonl.gz --out embedded/ratings`,
+  armorm embed --backbone ./Llama-3-8B --data helpsteer=hs.jsonl.gz ultra=uf.parquet --out embedded/ratings
+  armorm embed --backbone org/name --data allenai/reward-bench:filtered --out embedded/reward-bench`,
     );
 }
 

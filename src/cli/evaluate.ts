@@ -29,7 +29,7 @@ interface EvaluateFlags extends ModelFlags {
 export function evaluateCommand(): Command {
   const pairs = new Command("pairs")
     .description("accuracy on preference pairs, by subset, beside what length alone would reach")
-    .option("--data <location...>", "pairs as JSON, JSONL or JSONL.gz")
+    .option("--data <location...>", "pairs: files, folders, or org/name:split on the hub")
     .option("--embeddings <dir...>", "embedded pairs: the heads alone run, in seconds")
     .option("--drop-overlaps", "leave out pairs whose prompt the model was trained on")
     .option("--limit <n>", "only the first n pairs", parsePositiveInteger)

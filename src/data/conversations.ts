@@ -2,7 +2,8 @@ import { type Message, validateConversation } from "../chat/messages.ts";
 import type { DataSource } from "./byte-source.ts";
 import { badRow, describe, fieldsOf, promptFrom } from "./fields.ts";
 import type { ComparisonRow, ConversationRow, RowError } from "./records.ts";
-import { readRecords, rowId } from "./rows.ts";
+import type { Row } from "./row.ts";
+import { lineOf, readRecords, rowId } from "./rows.ts";
 
 /**
  * Streams conversations to be scored, from a path or a stream.
@@ -17,8 +18,8 @@ export function readConversations(
   source: DataSource,
   name?: string,
 ): AsyncGenerator<ConversationRow | RowError, void, undefined> {
-  const parse = (value: unknown, { line }: { line: number }): ConversationRow => {
-    return { kind: "conversation", id: rowId(value), line, messages: parseConversation(value) };
+  const parse = (value: unknown, row: Row): ConversationRow => {
+    return { kind: "conversation", id: rowId(value), ...lineOf(row), messages: parseConversation(value) };
   };
   return readRecords(source, parse, name === undefined ? {} : { name });
 }
@@ -51,8 +52,8 @@ export function readCandidates(
 }
 
 function readAnswers(source: DataSource, name: string | undefined, fewest: number) {
-  const parse = (value: unknown, { line }: { line: number }): ComparisonRow => {
-    return { kind: "comparison", id: rowId(value), line, ...parseAnswers(value, fewest) };
+  const parse = (value: unknown, row: Row): ComparisonRow => {
+    return { kind: "comparison", id: rowId(value), ...lineOf(row), ...parseAnswers(value, fewest) };
   };
   return readRecords(source, parse, name === undefined ? {} : { name });
 }

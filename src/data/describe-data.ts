@@ -2,10 +2,9 @@ import { createHash } from "node:crypto";
 import { LengthSample, type LengthSummary } from "./lengths.ts";
 import type { DataLocation } from "./location.ts";
 import { promptHash } from "./prompt-hash.ts";
-import { readRawRows } from "./raw-rows.ts";
 import { type RejectedRows, RejectionCount } from "./rejections.ts";
 import { type DataKind, kindOf, partsOf, type RowParts } from "./row-parts.ts";
-import { rejectRow } from "./rows.ts";
+import { readRows, rejectRow } from "./rows.ts";
 
 export interface ObjectiveSummary {
   readonly name: string;
@@ -64,7 +63,7 @@ export async function describeData(
   const found = new Findings();
   let kind: DataKind | null = null;
   let read = 0;
-  for await (const row of readRawRows(location.path)) {
+  for await (const row of readRows(location.path)) {
     signal?.throwIfAborted();
     read++;
     onProgress?.(read);

@@ -1,8 +1,7 @@
 import type { DataLocation } from "./location.ts";
 import { readRowsWithPrompt } from "./prompt-of-row.ts";
-import { asLine } from "./raw-rows.ts";
 import { type RejectedRows, RejectionCount } from "./rejections.ts";
-import { createRowsFile, type RowsFile } from "./rows-file.ts";
+import { asLine, createRowsFile, type RowsFile } from "./rows-file.ts";
 
 export interface OverlapOptions {
   /** Where to write the rows whose prompts no other file holds. Default: nowhere. */

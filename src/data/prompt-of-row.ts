@@ -3,9 +3,9 @@ import { badRow, fieldsOf, promptFrom } from "./fields.ts";
 import type { DataLocation } from "./location.ts";
 import { parsePair } from "./pairs.ts";
 import { promptHash } from "./prompt-hash.ts";
-import { type RawJsonRow, readRawRows } from "./raw-rows.ts";
 import type { RowError } from "./records.ts";
-import { rejectRow } from "./rows.ts";
+import type { Row } from "./row.ts";
+import { readRows, rejectRow } from "./rows.ts";
 
 /**
  * Streams the rows of a file of any kind with the hashes of their prompts.
@@ -14,8 +14,8 @@ import { rejectRow } from "./rows.ts";
  */
 export async function* readRowsWithPrompt(
   location: DataLocation,
-): AsyncGenerator<(RawJsonRow & { readonly promptHash: string }) | RowError, void, undefined> {
-  for await (const row of readRawRows(location.path)) {
+): AsyncGenerator<(Row & { readonly promptHash: string }) | RowError, void, undefined> {
+  for await (const row of readRows(location.path)) {
     if (row.kind === "error") {
       yield row;
       continue;
@@ -27,7 +27,7 @@ export async function* readRowsWithPrompt(
       yield rejectRow(row, error);
       continue;
     }
-    yield { ...row, promptHash: hash };
+    yield Object.assign(row, { promptHash: hash });
   }
 }
 

@@ -31,6 +31,7 @@ export interface ConversationRow {
   readonly kind: "conversation";
   readonly id: string | number | null;
   readonly line: number;
+  readonly unit?: "row";
   /** Ends with the assistant message that is scored. */
   readonly messages: readonly Message[];
 }
@@ -40,6 +41,7 @@ export interface ComparisonRow {
   readonly kind: "comparison";
   readonly id: string | number | null;
   readonly line: number;
+  readonly unit?: "row";
   readonly prompt: readonly Message[];
   /** At least two to compare, at least one to rank. */
   readonly responses: readonly string[];
@@ -49,9 +51,15 @@ export interface ComparisonRow {
 export interface RowError {
   readonly kind: "error";
   readonly file: string;
-  /** 1-based; in a JSON document, the line on which the element begins. */
+  /** 1-based: the line on which the row begins, or where `unit` says so the number of the row. */
   readonly line: number;
+  readonly unit?: "row";
   readonly id: string | number | null;
   /** One line: what was expected, what was found, what to do. */
   readonly error: string;
+}
+
+/** Where a row stands, for people: `line 12`, or `row 12` of a table. */
+export function placeOf({ line, unit }: { readonly line: number; readonly unit?: "row" }): string {
+  return `${unit ?? "line"} ${line}`;
 }

@@ -3,9 +3,8 @@ import { join } from "node:path";
 import { InputError } from "../errors.ts";
 import type { DataLocation } from "./location.ts";
 import { readRowsWithPrompt } from "./prompt-of-row.ts";
-import { asLine } from "./raw-rows.ts";
 import { type RejectedRows, RejectionCount } from "./rejections.ts";
-import { createRowsFile, type RowsFile } from "./rows-file.ts";
+import { asLine, createRowsFile, type RowsFile } from "./rows-file.ts";
 
 export interface SplitOptions {
   /** Shares by name, in order, each above 0, together 1. */

@@ -9,6 +9,7 @@ import type { OverlongPolicy } from "../chat/overlong.ts";
 import type { Tensor } from "../checkpoint/dtypes.ts";
 import { storedLocation } from "../checkpoint/location.ts";
 import type { DataLocation } from "../data/location.ts";
+import { placeOf } from "../data/records.ts";
 import { InputError } from "../errors.ts";
 import { type EncodedRow, encodePair, encodeRating } from "./encode.ts";
 import {
@@ -168,7 +169,7 @@ export async function embed(
       const result =
         record.kind === "error"
           ? {
-              rejected: `${basename(record.file)}: line ${record.line}: ${record.error}`,
+              rejected: `${basename(record.file)}: ${placeOf(record)}: ${record.error}`,
               kind: "invalid" as const,
             }
           : record.kind === "rating"

@@ -1,3 +1,4 @@
+import { locateData } from "../data/data-files.ts";
 import { describeFile } from "../data/describe-file.ts";
 import type { DataLocation } from "../data/location.ts";
 import { readPairs } from "../data/pairs.ts";
@@ -44,7 +45,10 @@ export interface NumberedRecord {
 /** The records of a selection, numbered; unusable rows are records too. */
 export async function* numberedRecords(selection: DataSelection): AsyncGenerator<NumberedRecord> {
   const { kind, data, objectives, limit = Number.POSITIVE_INFINITY } = selection;
-  const sources = new Map(data.map(({ path, source }) => [path, source]));
+  const sources = new Map<string, string>();
+  for (const { path, source } of data) {
+    for (const { name } of (await locateData(path)).files) sources.set(name, source);
+  }
   const records = kind === "ratings" ? readRatings(data, objectives ? { objectives } : {}) : readPairs(data);
   let row = 0;
   for await (const record of records) {

@@ -1,7 +1,7 @@
 import { type CalibrationBin, calibrationBins } from "../armo/calibration.ts";
 import { createGateMeans, type GateMeans } from "../armo/gate-means.ts";
 import type { Message } from "../chat/messages.ts";
-import type { PreferencePair, RowError } from "../data/records.ts";
+import { type PreferencePair, placeOf, type RowError } from "../data/records.ts";
 import { InputError } from "../errors.ts";
 import type { RewardModel, Score } from "../reward-model.ts";
 import { type PairReport, reportPairs, type ScoredPair } from "./pairs.ts";
@@ -164,7 +164,7 @@ async function* scoreBatch(
         id: record.id,
         source: record.file,
         kind: "invalid",
-        reason: `line ${record.line}: ${record.error}`,
+        reason: `${placeOf(record)}: ${record.error}`,
       };
       continue;
     }
