@@ -82,7 +82,6 @@ interface CsvRecord {
 async function* readRecordsOfCsv(chunks: AsyncIterable<Buffer>, name: string): AsyncGenerator<CsvRecord> {
   const { parse } = await import("csv-parse");
   const parser = parse({
-    bom: true,
     // Cells stay bytes: what is no UTF-8 is to be refused, not replaced.
     encoding: null,
     info: true,
@@ -91,7 +90,7 @@ async function* readRecordsOfCsv(chunks: AsyncIterable<Buffer>, name: string): A
     skip_empty_lines: true,
   });
   // The error reaches the loop below through the parser itself; the callback keeps it from being raised twice.
-  pipeline(Readable.from(chunks), parser, () => {});
+  pipeline(Readable.from(withoutMark(chunks)), parser, () => {});
   let line = 1;
   try {
     for await (const { record, info } of parser) {
@@ -117,6 +116,24 @@ async function* readRecordsOfCsv(chunks: AsyncIterable<Buffer>, name: string): A
       "write quotes inside a quoted cell twice, and quote cells that hold quotes",
     );
   }
+}
+
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
+
+/** The parser passes over a byte order mark only where it also decodes the cells. */
+async function* withoutMark(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let head: Buffer | null = Buffer.alloc(0);
+  for await (const chunk of chunks) {
+    if (head === null) {
+      yield chunk;
+      continue;
+    }
+    head = Buffer.concat([head, chunk]);
+    if (head.length < BYTE_ORDER_MARK.length) continue;
+    yield head.subarray(0, 3).equals(BYTE_ORDER_MARK) ? head.subarray(3) : head;
+    head = null;
+  }
+  if (head !== null && head.length > 0) yield head;
 }
 
 const LINE_FEED = 0x0a;
