@@ -35,11 +35,13 @@ export {
   type PullProgress,
   pull,
 } from "./checkpoint/hub/pull.ts";
+export { type PulledDataset, pullDataset } from "./checkpoint/hub/pull-dataset.ts";
 export { readSafetensors } from "./checkpoint/safetensors.ts";
 export { writeSafetensors } from "./checkpoint/safetensors-writer.ts";
 export { type DataLocation, parseDataLocation } from "./data/location.ts";
 export { readPairs } from "./data/pairs.ts";
 export { promptHash } from "./data/prompt-hash.ts";
+export { type DeclaredScale, parseScale } from "./data/rating-scale.ts";
 export { readRatings } from "./data/ratings.ts";
 export type { PreferencePair, RatedConversation, RowError } from "./data/records.ts";
 export { type EmbedOptions, embed } from "./embedding/embed.ts";

@@ -1,5 +1,12 @@
 import { Command, Option } from "commander";
 import type { BinarizeReport } from "../data/binarize.ts";
+import {
+  dataLocations,
+  declaredScales,
+  formatNotes,
+  withFormatOption,
+  withScaleOption,
+} from "./data-options.ts";
 import { counted, noteRejected, withRowsProgress } from "./data-progress.ts";
 import { withDownloads } from "./downloads.ts";
 import { interruptSignal } from "./failure.ts";
@@ -15,6 +22,8 @@ interface BinarizeFlags {
   pairs: "all" | "best-worst";
   overwrite?: boolean;
   strict?: boolean;
+  format?: string;
+  scale?: string[];
   json?: boolean;
 }
 
@@ -28,7 +37,7 @@ export function dataBinarizeCommand(): Command {
     .requiredOption("--out <file>", "the pairs, as .jsonl or .jsonl.gz")
     .option(
       "--objectives <names>",
-      "compare the mean of these, with commas between them (default: all)",
+      "compare the mean of these, with commas between them; * is any text (default: all)",
       parseList,
     )
     .option("--lower-is-better <names>", "objectives of which less is better", parseList)
@@ -41,7 +50,7 @@ export function dataBinarizeCommand(): Command {
     .option("--overwrite", "replace the file if it is there")
     .option("--strict", "stop at the first row that cannot be read")
     .option("--json", "print the counts as JSON");
-  return withDownloads(command)
+  return withDownloads(withScaleOption(withFormatOption(command)))
     .action(run)
     .addHelpText(
       "after",
@@ -57,12 +66,15 @@ Examples:
 }
 
 async function run(flags: BinarizeFlags): Promise<void> {
-  const [{ parseDataLocation }, { binarize }] = await loadLibrary();
-  const locations = flags.data.map(parseDataLocation);
+  const { binarize } = await loadLibrary();
+  const locations = await dataLocations(flags.data, flags.format);
+  const scales = await declaredScales(flags.scale);
   const signal = interruptSignal();
   const report = await withRowsProgress("reading", locations, (onProgress) =>
     binarize(locations, flags.out, {
       ...pick(flags, ["objectives", "lowerIsBetter", "minMargin", "pairs", "overwrite", "strict"]),
+      ...scales,
+      ...formatNotes(flags),
       signal,
       onProgress,
     }),
@@ -72,7 +84,7 @@ async function run(flags: BinarizeFlags): Promise<void> {
   noteRejected(report.rejected);
 }
 
-const loadLibrary = () => Promise.all([import("../data/location.ts"), import("../data/binarize.ts")]);
+const loadLibrary = () => import("../data/binarize.ts");
 
 function printReport(report: BinarizeReport): void {
   const { file, rows, prompts, responses, singles, pairs, margin, scale, objectives } = report;

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import type { OverlapReport } from "../data/overlap.ts";
+import { dataLocations, formatNotes, withFormatOption } from "./data-options.ts";
 import { counted, noteRejected, withRowsProgress } from "./data-progress.ts";
 import { withDownloads } from "./downloads.ts";
 import { interruptSignal } from "./failure.ts";
@@ -12,6 +13,7 @@ interface OverlapFlags {
   write?: string;
   overwrite?: boolean;
   strict?: boolean;
+  format?: string;
   json?: boolean;
 }
 
@@ -24,7 +26,7 @@ export function dataOverlapCommand(): Command {
     .option("--overwrite", "replace that file if it is there")
     .option("--strict", "stop at the first row whose prompt cannot be read")
     .option("--json", "print the counts as JSON");
-  return withDownloads(command)
+  return withDownloads(withFormatOption(command))
     .action(run)
     .addHelpText(
       "after",
@@ -39,11 +41,16 @@ Examples:
 
 async function run(flags: OverlapFlags): Promise<void> {
   const [{ parseDataLocation }, { findOverlaps }] = await loadLibrary();
-  const data = flags.data.map(parseDataLocation);
+  const data = await dataLocations(flags.data, flags.format);
   const against = flags.against.map(parseDataLocation);
   const signal = interruptSignal();
   const report = await withRowsProgress("comparing", [...against, ...data], (onProgress) =>
-    findOverlaps(data, against, { ...pick(flags, ["write", "overwrite", "strict"]), signal, onProgress }),
+    findOverlaps(data, against, {
+      ...pick(flags, ["write", "overwrite", "strict"]),
+      ...formatNotes(flags),
+      signal,
+      onProgress,
+    }),
   );
   if (flags.json) printJson(report);
   else printReport(report);

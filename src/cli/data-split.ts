@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { SplitReport } from "../data/split-by-prompt.ts";
+import { dataLocations, formatNotes, withFormatOption } from "./data-options.ts";
 import { noteRejected, withRowsProgress } from "./data-progress.ts";
 import { withDownloads } from "./downloads.ts";
 import { interruptSignal } from "./failure.ts";
@@ -13,6 +14,7 @@ interface SplitFlags {
   seed: number;
   overwrite?: boolean;
   strict?: boolean;
+  format?: string;
   json?: boolean;
 }
 
@@ -29,7 +31,7 @@ export function dataSplitCommand(): Command {
     .option("--overwrite", "replace files that are there")
     .option("--strict", "stop at the first row whose prompt cannot be read")
     .option("--json", "print the counts as JSON");
-  return withDownloads(command)
+  return withDownloads(withFormatOption(command))
     .action(run)
     .addHelpText(
       "after",
@@ -62,12 +64,13 @@ function parseFractions(text: string): ReadonlyMap<string, number> {
 }
 
 async function run(flags: SplitFlags): Promise<void> {
-  const [{ parseDataLocation }, { splitByPrompt }] = await loadLibrary();
-  const locations = flags.data.map(parseDataLocation);
+  const { splitByPrompt } = await loadLibrary();
+  const locations = await dataLocations(flags.data, flags.format);
   const signal = interruptSignal();
   const report = await withRowsProgress("splitting", locations, (onProgress) =>
     splitByPrompt(locations, flags.out, {
       ...pick(flags, ["fractions", "seed", "overwrite", "strict"]),
+      ...formatNotes(flags),
       signal,
       onProgress,
     }),
@@ -77,7 +80,7 @@ async function run(flags: SplitFlags): Promise<void> {
   noteRejected(report.rejected);
 }
 
-const loadLibrary = () => Promise.all([import("../data/location.ts"), import("../data/split-by-prompt.ts")]);
+const loadLibrary = () => import("../data/split-by-prompt.ts");
 
 function printReport({ splits }: SplitReport): void {
   const prompts = splits.reduce((sum, split) => sum + split.prompts, 0);

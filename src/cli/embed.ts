@@ -3,6 +3,13 @@ import type { OverlongPolicy } from "../chat/overlong.ts";
 import type { EmbeddingKind, EmbeddingManifest } from "../embedding/manifest.ts";
 import type { EmbedPlan } from "../embedding/plan.ts";
 import { type BackboneFlags, openForFlags, withBackboneOptions } from "./backbone-options.ts";
+import {
+  dataLocations,
+  declaredScales,
+  formatNotes,
+  withFormatOption,
+  withScaleOption,
+} from "./data-options.ts";
 import { download, withDownloads } from "./downloads.ts";
 import { EXIT, Interrupted, interruptSignal } from "./failure.ts";
 import { parseList, parsePositiveInteger, pick } from "./flags.ts";
@@ -15,6 +22,8 @@ interface EmbedFlags extends BackboneFlags {
   out: string;
   kind?: EmbeddingKind;
   objectives?: string[];
+  format?: string;
+  scale?: string[];
   partRows?: number;
   maxTokens?: number;
   overlong: OverlongPolicy;
@@ -41,7 +50,11 @@ export function embedCommand(): Command {
         "pairs",
       ]),
     )
-    .option("--objectives <names>", "ratings to keep, with commas between them (default: all)", parseList)
+    .option(
+      "--objectives <names>",
+      "ratings to keep, with commas between them; * is any text (default: all)",
+      parseList,
+    )
     .option("--part-rows <n>", "rows of the data per file (default: 8192)", parsePositiveInteger)
     .option("--max-tokens <n>", "longest conversation (default: the backbone's limit)", parsePositiveInteger)
     .addOption(
@@ -52,7 +65,7 @@ export function embedCommand(): Command {
     .option("--limit <n>", "only the first n rows", parsePositiveInteger)
     .option("--strict", "stop at the first row that cannot be read")
     .option("--json", "print the manifest as JSON");
-  return withDownloads(withBackboneOptions(command), downloadBackbone)
+  return withDownloads(withBackboneOptions(withScaleOption(withFormatOption(command))), downloadBackbone)
     .action(run)
     .addHelpText(
       "after",
@@ -69,13 +82,13 @@ async function downloadBackbone({ backbone }: EmbedFlags): Promise<Partial<Embed
 }
 
 // Loaded by a function of its own: tsc does not rewrite import paths inside a function that says `await using`.
-const loadLibrary = () =>
-  Promise.all([import("../data/location.ts"), import("../data/kind.ts"), import("../embedding/embed.ts")]);
+const loadLibrary = () => Promise.all([import("../data/kind.ts"), import("../embedding/embed.ts")]);
 
 async function run(flags: EmbedFlags): Promise<void> {
-  const [{ parseDataLocation }, { detectKind }, { embed }] = await loadLibrary();
-  const data = flags.data.map(parseDataLocation);
-  const kind = flags.kind ?? (await detectKind(data[0]!.path));
+  const [{ detectKind }, { embed }] = await loadLibrary();
+  const data = await dataLocations(flags.data, flags.format);
+  const scales = await declaredScales(flags.scale);
+  const kind = flags.kind ?? (await detectKind(data[0]!));
   await using embedder = await openForFlags(flags.backbone, flags);
   const { backbone, chat, chatSettings, location } = embedder;
   const started = performance.now();
@@ -87,6 +100,8 @@ async function run(flags: EmbedFlags): Promise<void> {
   let said = false;
   const manifest = await embed(backbone, chat, {
     ...pick(flags, ["out", "objectives", "partRows", "maxTokens", "overlong", "limit", "strict"]),
+    ...scales,
+    ...formatNotes(flags),
     kind,
     data,
     location,

@@ -7,6 +7,7 @@ import type { PairEvaluation, PairScorer } from "../evaluation/evaluate-pairs.ts
 import type { Accuracy } from "../evaluation/pairs.ts";
 import type { RewardModel } from "../reward-model.ts";
 import type { ScorerDirectory } from "../scoring/model-directory.ts";
+import { dataLocations, formatNotes, withFormatOption } from "./data-options.ts";
 import { EXIT, interruptSignal } from "./failure.ts";
 import { parsePositiveInteger, pick } from "./flags.ts";
 import { keptScores } from "./kept-scores.ts";
@@ -18,6 +19,7 @@ import { type ModelFlags, openModel, withModelOptions } from "./score.ts";
 
 interface EvaluateFlags extends ModelFlags {
   data?: string[];
+  format?: string;
   embeddings?: string[];
   dropOverlaps?: boolean;
   limit?: number;
@@ -40,7 +42,7 @@ export function evaluateCommand(): Command {
     .option("--report <file>", "also write a report as HTML: this evaluation beside the model's training")
     .option("--json", "print the evaluation as JSON")
     .hook("preAction", (_, action) => requireUsage(action.opts<EvaluateFlags>()));
-  withModelOptions(pairs)
+  withModelOptions(withFormatOption(pairs))
     .action(run)
     .addHelpText(
       "after",
@@ -115,7 +117,6 @@ type Evaluate = (
 // Loaded by a function of its own: tsc does not rewrite import paths inside a function that says `await using`.
 const loadPairScoring = () =>
   Promise.all([
-    import("../data/location.ts"),
     import("../data/pairs.ts"),
     import("../data/describe-file.ts"),
     import("../evaluation/evaluate-pairs.ts"),
@@ -127,13 +128,18 @@ async function evaluateData(
   evaluate: Evaluate,
   signal: AbortSignal,
 ): Promise<PairEvaluation> {
-  const [{ parseDataLocation }, { readPairs }, { describeFile }, { scorePairs }] = await loadPairScoring();
-  const locations = flags.data!.map(parseDataLocation);
+  const [{ readPairs }, { describeFile }, { scorePairs }] = await loadPairScoring();
+  const locations = await dataLocations(flags.data!, flags.format);
   const files = await Promise.all(locations.map(({ path }) => describeFile(path)));
   const rows = files.reduce((sum, file) => sum + file.rows, 0);
   await using model = await openModel(flags);
   const scoreFrom = (done: number, skip: (promptHash: string) => boolean) =>
-    scorePairs(model, readPairs(locations), { ...pick(flags, ["limit"]), done, skip, signal });
+    scorePairs(model, readPairs(locations, formatNotes(flags)), {
+      ...pick(flags, ["limit"]),
+      done,
+      skip,
+      signal,
+    });
   const total = Math.min(rows, flags.limit ?? rows);
   if (flags.out === undefined) return await evaluate((skip) => scoreFrom(0, skip), model.trainedOn, total);
   const identity = {
@@ -141,6 +147,7 @@ async function evaluateData(
     model: await modelIdentity(directory, flags),
     data: files.map(({ sha256 }) => sha256),
     dropOverlaps: flags.dropOverlaps ?? false,
+    ...pick(flags, ["format"]),
   };
   await using file = await openResultFile(flags.out, hashOf(identity));
   return await evaluate(

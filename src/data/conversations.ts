@@ -1,6 +1,7 @@
 import { type Message, validateConversation } from "../chat/messages.ts";
 import type { DataSource } from "./byte-source.ts";
-import { badRow, describe, fieldsOf, promptFrom } from "./fields.ts";
+import { badRow, describe, type Fields, fieldsOf, promptFrom } from "./fields.ts";
+import { recogniseFormat } from "./formats/formats.ts";
 import type { ComparisonRow, ConversationRow, RowError } from "./records.ts";
 import type { Row } from "./row.ts";
 import { lineOf, readRecords, rowId } from "./rows.ts";
@@ -9,7 +10,7 @@ import { lineOf, readRecords, rowId } from "./rows.ts";
  * Streams conversations to be scored, from a path or a stream.
  *
  * A row is `{messages}` ending with the assistant, a bare array of messages, or `{prompt, response}`; `id` passes
- * through. Rows stand one per line, or in a JSON array. A document that is one array of messages is one conversation.
+ * through. Rows of rated public data sets are recognised, each by itself. Rows stand one per line, or in a JSON array. A document that is one array of messages is one conversation.
  *
  * @param name What to call the source in messages.
  * @throws {InputError} those of `readRows`.
@@ -21,7 +22,12 @@ export function readConversations(
   const parse = (value: unknown, row: Row): ConversationRow => {
     return { kind: "conversation", id: rowId(value), ...lineOf(row), messages: parseConversation(value) };
   };
-  return readRecords(source, parse, name === undefined ? {} : { name });
+  return readRecords(source, parse, { ...(name === undefined ? {} : { name }), expand: conversationsIn });
+}
+
+function conversationsIn(value: unknown): readonly unknown[] {
+  const format = recogniseFormat(value);
+  return format?.kind === "ratings" ? format.toOwn(value as Fields, true) : [value];
 }
 
 /**

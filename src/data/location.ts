@@ -8,6 +8,8 @@ export interface DataLocation {
   /** Put before every objective name: `NAME-` for `NAME=path`, else empty. */
   readonly prefix: string;
   readonly path: string;
+  /** The format of its rows, by name. Default: recognised. */
+  readonly format?: string;
 }
 
 const NAMED = /^([A-Za-z0-9][\w.-]*)=(.+)$/s;

@@ -1,5 +1,6 @@
 import { type Message, validateMessages } from "../chat/messages.ts";
 import { badRow, describe, type Fields, fieldsOf, promptFrom, responseFrom } from "./fields.ts";
+import { type FormatOptions, formatReader } from "./formats/formats.ts";
 import type { DataLocation } from "./location.ts";
 import { normalizePrompt, promptHash } from "./prompt-hash.ts";
 import type { PreferencePair, RowError } from "./records.ts";
@@ -10,16 +11,19 @@ import { readRecords, rowId } from "./rows.ts";
  *
  * A row is `{prompt, chosen, rejected}`. The prompt is text or messages, and `messages` that hold its turns take its
  * place; chosen and rejected are text, the last message alone, or whole conversations, which may leave the prompt
- * implicit. `subset`, `family` or `category` names the subset. Rows that cannot be used, such as equal responses, come
- * out as `RowError`.
+ * implicit. `subset`, `family` or `category` names the subset. Formats of public data sets are recognised by the first
+ * row (`formatReader`). Rows that cannot be used, such as equal responses, come out as `RowError`.
  *
- * @throws {InputError} those of `readRows`, and `no-usable-rows` for a file of another kind.
+ * @throws {InputError} those of `readRows` and `formatReader`, and `no-usable-rows` for a file of another kind.
  */
 export async function* readPairs(
   locations: readonly DataLocation[],
+  options: Pick<FormatOptions, "onFormat"> = {},
 ): AsyncGenerator<PreferencePair | RowError, void, undefined> {
   for (const location of locations) {
-    yield* readRecords(location.path, (value) => parsePair(value, location), { needsOne: true });
+    const { toOwn } = formatReader(location, "pairs", options);
+    const parse = (value: unknown) => parsePair(value, location);
+    yield* readRecords(location.path, parse, { needsOne: true, expand: toOwn });
   }
 }
 

@@ -1,5 +1,6 @@
 import { type Message, validateMessages } from "../chat/messages.ts";
 import { badRow, fieldsOf, promptFrom } from "./fields.ts";
+import { type FormatOptions, formatReader } from "./formats/formats.ts";
 import type { DataLocation } from "./location.ts";
 import { parsePair } from "./pairs.ts";
 import { promptHash } from "./prompt-hash.ts";
@@ -14,7 +15,9 @@ import { readRows, rejectRow } from "./rows.ts";
  */
 export async function* readRowsWithPrompt(
   location: DataLocation,
+  options: Pick<FormatOptions, "onFormat"> = {},
 ): AsyncGenerator<(Row & { readonly promptHash: string }) | RowError, void, undefined> {
+  const { toOwn } = formatReader(location, null, options);
   for await (const row of readRows(location.path)) {
     if (row.kind === "error") {
       yield row;
@@ -22,7 +25,7 @@ export async function* readRowsWithPrompt(
     }
     let hash: string;
     try {
-      hash = promptHash(promptOfRow(row.value, location));
+      hash = promptHash(promptOfRow(toOwn(row.value)[0], location));
     } catch (error) {
       yield rejectRow(row, error);
       continue;

@@ -48,32 +48,31 @@ async function* readJsonRows(source: DataSource, name: string): Rows {
  * Turns rows into records. `parse` throws for a row that cannot be used, which becomes a {@link RowError}, and
  * gives null for one that is to be left out without a word.
  *
+ * @param options.expand What a row holds, each to be parsed by itself. Default: the row.
  * @param options.needsOne Throw `no-usable-rows` at the end if every row was rejected: the file is then of another
  *   kind, and its first error says which. Default false.
  */
 export async function* readRecords<T>(
   source: DataSource,
   parse: (value: unknown, row: Row) => T | null,
-  options: { name?: string; needsOne?: boolean } = {},
+  options: {
+    readonly name?: string;
+    readonly needsOne?: boolean;
+    readonly expand?: (value: unknown) => readonly unknown[];
+  } = {},
 ): AsyncGenerator<T | RowError, void, undefined> {
+  const { expand = (value: unknown) => [value] } = options;
   let usable = 0;
   let rejected = 0;
   let first: RowError | null = null;
   for await (const row of readRows(source, options.name)) {
-    let record: T | RowError | null;
-    if (row.kind === "error") record = row;
-    else {
-      try {
-        record = parse(row.value, row);
-      } catch (error) {
-        record = rejectRow(row, error);
-      }
+    for (const record of row.kind === "error" ? [row] : recordsOf(row, expand, parse)) {
+      if (record !== null && isRowError(record)) {
+        rejected++;
+        first ??= record;
+      } else usable++;
+      if (record !== null) yield record;
     }
-    if (record !== null && isRowError(record)) {
-      rejected++;
-      first ??= record;
-    } else usable++;
-    if (record !== null) yield record;
   }
   if (options.needsOne && usable === 0 && first) {
     throw new InputError(
@@ -81,6 +80,29 @@ export async function* readRecords<T>(
       `${first.file}: all ${rejected} rows were rejected; ${placeOf(first)}: ${first.error}`,
       "check that the file holds the kind of data asked for",
     );
+  }
+}
+
+function* recordsOf<T>(
+  row: Row,
+  expand: (value: unknown) => readonly unknown[],
+  parse: (value: unknown, row: Row) => T | null,
+): Generator<T | RowError | null> {
+  let values: readonly unknown[];
+  try {
+    values = expand(row.value);
+  } catch (error) {
+    yield rejectRow(row, error);
+    return;
+  }
+  for (const value of values) {
+    let record: T | RowError | null;
+    try {
+      record = parse(value, row);
+    } catch (error) {
+      record = rejectRow(row, error);
+    }
+    yield record;
   }
 }
 

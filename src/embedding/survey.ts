@@ -1,8 +1,11 @@
 import { locateData } from "../data/data-files.ts";
 import { describeFile } from "../data/describe-file.ts";
+import type { FormatOptions } from "../data/formats/formats.ts";
 import type { DataLocation } from "../data/location.ts";
+import { expandObjectives } from "../data/objective-selection.ts";
 import { readPairs } from "../data/pairs.ts";
-import { readRatings } from "../data/ratings.ts";
+import { type DeclaredScale, scaleOf } from "../data/rating-scale.ts";
+import { type RatingsOptions, readRatings } from "../data/ratings.ts";
 import type { PreferencePair, RatedConversation, RowError } from "../data/records.ts";
 import { InputError } from "../errors.ts";
 import type { EmbeddingKind, ObjectiveSummary } from "./manifest.ts";
@@ -11,7 +14,9 @@ export interface DataSelection {
   readonly kind: EmbeddingKind;
   readonly data: readonly DataLocation[];
   readonly objectives?: readonly string[];
+  readonly scales?: readonly DeclaredScale[];
   readonly limit?: number;
+  readonly onFormat?: FormatOptions["onFormat"];
 }
 
 /** What the data holds, before anything expensive begins. */
@@ -43,13 +48,15 @@ export interface NumberedRecord {
 }
 
 /** The records of a selection, numbered; unusable rows are records too. */
-export async function* numberedRecords(selection: DataSelection): AsyncGenerator<NumberedRecord> {
-  const { kind, data, objectives, limit = Number.POSITIVE_INFINITY } = selection;
+export async function* numberedRecords(
+  selection: DataSelection & Pick<RatingsOptions, "onUnrated">,
+): AsyncGenerator<NumberedRecord> {
+  const { kind, data, limit = Number.POSITIVE_INFINITY } = selection;
   const sources = new Map<string, string>();
   for (const { path, source } of data) {
     for (const { name } of (await locateData(path)).files) sources.set(name, source);
   }
-  const records = kind === "ratings" ? readRatings(data, objectives ? { objectives } : {}) : readPairs(data);
+  const records = kind === "ratings" ? readRatings(data, selection) : readPairs(data, selection);
   let row = 0;
   for await (const record of records) {
     if (row >= limit) return;
@@ -71,7 +78,9 @@ export async function surveyData(selection: DataSelection): Promise<Survey> {
   let firstError: RowError | null = null;
   let usable = 0;
   const sample = evenSample<SampledRecord>();
-  for await (const { record } of numberedRecords(selection)) {
+  let rowsUnrated = 0;
+  const onUnrated = () => void rowsUnrated++;
+  for await (const { record } of numberedRecords({ ...selection, onUnrated })) {
     rows++;
     if (record.kind === "error") {
       firstError ??= record;
@@ -97,15 +106,9 @@ export async function surveyData(selection: DataSelection): Promise<Survey> {
       "mend the rows, or raise --limit",
     );
   }
-  const order = selection.objectives ?? [...found.keys()];
-  const unknown = order.filter((name) => !found.has(name));
-  if (selection.kind === "ratings" && unknown.length > 0) {
-    throw new InputError(
-      "unknown-objective",
-      `objectives: expected names that the data rates, got ${unknown.map((name) => `"${name}"`).join(", ")}`,
-      `the rows read rate ${[...found.keys()].join(", ") || "none of them"}; leave a name out, or raise --limit`,
-    );
-  }
+  const names = [...found.keys()];
+  const asked = selection.kind === "ratings" ? selection.objectives : undefined;
+  const order = asked ? expandObjectives(asked, names) : names;
   const files = await Promise.all(
     selection.data.map(async ({ source, path }) => {
       const { sha256, rows: count } = await describeFile(path);
@@ -115,11 +118,19 @@ export async function surveyData(selection: DataSelection): Promise<Survey> {
   return {
     rows,
     usable,
-    rowsUnrated: selection.limit === undefined ? files.reduce((sum, file) => sum + file.rows, -rows) : null,
+    rowsUnrated: selection.limit === undefined ? rowsUnrated : null,
     sample: sample.taken,
-    objectives: order.flatMap((name) => found.get(name) ?? []),
+    objectives: order.map((name) => withScale(found.get(name)!, selection.scales ?? [])),
     files,
   };
+}
+
+/** A declared scale goes with the objective into the manifest. */
+function withScale(objective: ObjectiveSummary, scales: readonly DeclaredScale[]): ObjectiveSummary {
+  const declared = scaleOf(objective.name, scales);
+  if (declared === null) return objective;
+  const { multiply, add } = declared;
+  return { ...objective, scale: { multiply, add } };
 }
 
 const SAMPLE = 64;
