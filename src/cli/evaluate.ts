@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import { Command } from "commander";
 import pc from "picocolors";
 import { hashOf } from "../embedding/manifest.ts";
@@ -95,17 +94,17 @@ async function run(flags: EvaluateFlags): Promise<void> {
   else printPairEvaluation(report);
   if (flags.report !== undefined) {
     const { writeReport } = await import("../report/write-report.ts");
-    const evaluation = { name: nameOf(flags.data ?? flags.embeddings!), evaluation: report };
+    const evaluation = { name: await nameOf(flags.data ?? flags.embeddings!), evaluation: report };
     note(`see ${await writeReport(flags.model, { evaluations: [evaluation], out: flags.report })}`);
   }
   note(`evaluated in ${formatSeconds((performance.now() - started) / 1000)}`);
   if (report.rejected.some(({ kind }) => kind === "invalid")) process.exitCode = EXIT.badInput;
 }
 
-/** What the report calls the data: the files' or folders' names. */
-function nameOf(locations: readonly string[]): string {
-  const names = locations.map((location) => basename(location).replace(/(\.(jsonl?|ndjson|gz))+$/i, ""));
-  return names.join(", ");
+/** What the report calls the data: the names of files, folders or data sets. */
+async function nameOf(locations: readonly string[]): Promise<string> {
+  const { parseDataLocation } = await import("../data/location.ts");
+  return locations.map((location) => parseDataLocation(location).source).join(", ");
 }
 
 type Evaluate = (

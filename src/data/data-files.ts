@@ -20,6 +20,7 @@ export interface DataFile {
 export interface LocatedData {
   /** What the same rows are found by again: the path as given, or `org/name@<commit>:config/split`. */
   readonly name: string;
+  readonly onHub: boolean;
   readonly files: readonly DataFile[];
 }
 
@@ -40,17 +41,18 @@ const SHARD = /-(\d{5})-of-(\d{5})(?=\.|-)/;
  */
 export async function locateData(location: string, options: PullOptions = {}): Promise<LocatedData> {
   const stats = await stat(location).catch(() => null);
-  if (stats?.isDirectory()) return { name: location, files: await filesOf(location) };
+  if (stats?.isDirectory()) return { name: location, onHub: false, files: await filesOf(location) };
   if (stats !== null || !isDataset(location)) {
     const named = formatOf(location);
     const format = stats?.isFile() && (await beginsAsParquet(location)) ? "parquet" : (named ?? "json");
-    return { name: location, files: [{ path: location, name: location, format }] };
+    return { name: location, onHub: false, files: [{ path: location, name: location, format }] };
   }
   // Loaded when it is needed: HTTP and proxies take a while to start.
   const { pullDataset } = await import("../checkpoint/hub/pull-dataset.ts");
   const { id, directory, name, files } = await pullDataset(location, options);
   return {
     name,
+    onHub: true,
     files: files.map((file) => ({
       path: join(directory, ...file.name.split("/")),
       name: `${id}/${file.name}`,

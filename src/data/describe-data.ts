@@ -116,7 +116,7 @@ export async function describeData(
     format: reader.format?.name ?? null,
     rejected: rejections.rows,
     notAlternating: turns.rows,
-    ...found.describe(),
+    ...found.describe(kind ?? "conversations"),
   };
 }
 
@@ -176,7 +176,9 @@ class Findings {
     if (this.#contents.has(digest(JSON.stringify([hash, texts.toReversed()])))) this.#contradictions++;
   }
 
-  describe(): Omit<DataDescription, "file" | "kind" | "format" | "rejected" | "notAlternating"> {
+  describe(
+    kind: DataKind,
+  ): Omit<DataDescription, "file" | "kind" | "format" | "rejected" | "notAlternating"> {
     const pairs = this.#pairs;
     return {
       rows: this.#rows,
@@ -185,7 +187,7 @@ class Findings {
         rows: this.#equalRows,
         ids: this.#equalIds,
         contents: this.#equalContents,
-        contradictions: pairs > 0 ? this.#contradictions : null,
+        contradictions: kind === "pairs" ? this.#contradictions : null,
       },
       objectives: [...this.#ratings].map(([name, { rated, minimum, sum, maximum }]) => ({
         name,

@@ -105,9 +105,9 @@ export async function embed(
       dtype: backbone.dtype,
     },
     chat: options.chatSettings,
-    data: survey.files.map(({ source, path, sha256, rows }, i) => {
+    data: survey.files.map((file, i) => {
       const { format } = options.data[i]!;
-      return { source, file: basename(path), sha256, rows, ...(format === undefined ? {} : { format }) };
+      return format === undefined ? file : { ...file, format };
     }),
     maxTokens,
     overlong,

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { locateData } from "../data/data-files.ts";
 import { describeFile } from "../data/describe-file.ts";
 import type { FormatOptions } from "../data/formats/formats.ts";
@@ -31,7 +32,8 @@ export interface Survey {
   readonly objectives: readonly ObjectiveSummary[];
   readonly files: readonly {
     readonly source: string;
-    readonly path: string;
+    /** Its name without folders, or on the hub `org/name@<commit>:config/split`. */
+    readonly file: string;
     readonly sha256: string;
     readonly rows: number;
   }[];
@@ -111,8 +113,11 @@ export async function surveyData(selection: DataSelection): Promise<Survey> {
   const order = asked ? expandObjectives(asked, names) : names;
   const files = await Promise.all(
     selection.data.map(async ({ source, path }) => {
-      const { sha256, rows: count } = await describeFile(path);
-      return { source, path, sha256, rows: count };
+      const [{ name, onHub }, { sha256, rows: count }] = await Promise.all([
+        locateData(path),
+        describeFile(path),
+      ]);
+      return { source, file: onHub ? name : basename(path), sha256, rows: count };
     }),
   );
   return {

@@ -77,15 +77,18 @@ describe("what does not fit", () => {
 
   test("quotes that do not match end in one line, and so does a header that names a column twice or not", async () => {
     for (const text of ['a,b\n1,"2', 'a,b\n1,"2"3\n4,5\n']) {
-      await expect(rowsOf(text)).rejects.toMatchObject({ code: "corrupt-csv", message: /^[^\n]*$/ });
+      await expect(rowsOf(text)).rejects.toMatchObject({
+        code: "corrupt-csv",
+        message: expect.stringMatching(/^[^\n]*$/),
+      });
     }
     await expect(rowsOf("a,a\n1,2\n")).rejects.toMatchObject({
       code: "bad-header",
-      message: /got "a" twice/,
+      message: expect.stringMatching(/got "a" twice/),
     });
     await expect(rowsOf("a,,b\n1,2,3\n")).rejects.toMatchObject({
       code: "bad-header",
-      message: /an empty one/,
+      message: expect.stringMatching(/an empty one/),
     });
   });
 });

@@ -82,15 +82,11 @@ describe("ratings", () => {
   test("UltraFeedback: one rated conversation per completion, each with its own errors", async () => {
     const { said, records } = await ratingsOf([ultrafeedback]);
     expect(said).toEqual(["ultrafeedback"]);
-    expect(records).toMatchObject(
-      [
-        { kind: "rating", messages: [user("Sort."), assistant("like this")] },
-        { kind: "error", line: 1, error: /empty response/ },
-        { kind: "rating", messages: [user("Sort."), assistant("or that")] },
-      ].map((record) =>
-        "error" in record ? { ...record, error: expect.stringMatching(record.error as RegExp) } : record,
-      ),
-    );
+    expect(records).toMatchObject([
+      { kind: "rating", messages: [user("Sort."), assistant("like this")] },
+      { kind: "error", line: 1, error: expect.stringMatching(/empty response/) },
+      { kind: "rating", messages: [user("Sort."), assistant("or that")] },
+    ]);
     expect(ratedIn(records[0])).toEqual({
       overall_score: 7.5,
       instruction_following: 5,
@@ -141,11 +137,11 @@ describe("ratings", () => {
     };
     await expect(collect(readRatings([location]))).rejects.toMatchObject({
       code: "no-usable-rows",
-      message: /helpfulness/,
+      message: expect.stringMatching(/helpfulness/),
     });
     await expect(collect(readPairs([location]))).rejects.toMatchObject({
       code: "wrong-format",
-      message: /got helpsteer, one of ratings/,
+      message: expect.stringMatching(/got helpsteer, one of ratings/),
     });
     await expect(collect(readRatings([{ ...location, format: "csv" }]))).rejects.toMatchObject({
       code: "unknown-format",

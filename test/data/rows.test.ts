@@ -152,7 +152,7 @@ test("files that cannot be read are refused by kind", async () => {
   await expect(rowsOf("PAR1....")).rejects.toMatchObject({ code: "corrupt-parquet" });
   await expect(collect(readRows(inPieces("PAR1....", 3)))).rejects.toMatchObject({
     code: "unsupported-format",
-    remedy: /give its path/,
+    remedy: expect.stringMatching(/give its path/),
   });
   await expect(rowsOf(Buffer.from('{"a":1}', "utf16le"))).resolves.toHaveLength(1);
   await expect(rowsOf(Buffer.from('\ufeff{"a":1}', "utf16le"))).rejects.toMatchObject({
