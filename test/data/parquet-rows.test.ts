@@ -196,7 +196,19 @@ test("a table without rows is refused as empty", async () => {
   });
 });
 
-test("a reader may be left early, and reads no more than its row group", async () => {
+test("a row group is read when its rows are due: damage further on comes after the rows before it", async () => {
+  const whole = parquetBytes([strings("a", many.map(text))], { codec: "GZIP", rowGroupSize: 5 });
+  const last = whole.lastIndexOf(Buffer.from([0x1f, 0x8b, 0x08]));
+  const path = fileWith(Buffer.from(whole).fill(0xa5, last, last + 60), "x.parquet");
+  const read: number[] = [];
+  const readAll = async () => {
+    for await (const row of readRows(path)) read.push(row.line);
+  };
+  await expect(readAll()).rejects.toMatchObject({ code: "corrupt-parquet" });
+  expect(read).toEqual(many.slice(0, 20).map((i) => i + 1));
+});
+
+test("a reader may be left early", async () => {
   for await (const row of readRows(pairsFile({ rowGroupSize: 4 }))) {
     expect(row.line).toBe(1);
     break;
