@@ -3,6 +3,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { parseDatasetId } from "../checkpoint/hub/dataset-id.ts";
+import { missingShard } from "../checkpoint/hub/dataset-splits.ts";
 import type { PullOptions } from "../checkpoint/hub/pull.ts";
 import { InputError } from "../errors.ts";
 import { beginsAsParquet } from "./parquet-rows.ts";
@@ -28,7 +29,6 @@ const EXTENSION = /\.(?:(parquet)|(csv)|jsonl|ndjson|json)(?:\.gz)?$/i;
 /** What else lies in folders of data, and is no data. */
 const SIDECAR =
   /^(?:readme|licen[cs]e|notice|citation|changelog)(?:[._-].*)?$|\.md$|^(?:dataset_infos?|dataset_dict|state|config)\.json$|^_(?:success|metadata|common_metadata)$/i;
-const SHARD = /-(\d{5})-of-(\d{5})(?=\.|-)/;
 
 /**
  * Finds the files of a location, in order, and downloads what is missing of a data set on the hub.
@@ -96,23 +96,13 @@ async function filesOf(directory: string): Promise<DataFile[]> {
       "name the files one by one, or move the others away",
     );
   }
-  requireShards(names, directory);
-  return names.map((name) => ({ path: join(directory, name), name: join(directory, name), format: first }));
-}
-
-/** @throws {InputError} `missing-shard` where names like `train-00000-of-00003.parquet` say that there are more. */
-function requireShards(names: readonly string[], directory: string): void {
-  for (const name of names) {
-    const [part, , total] = SHARD.exec(name) ?? [];
-    if (part === undefined || total === undefined) continue;
-    for (let i = 0; i < Number(total); i++) {
-      const shard = name.replace(part, `-${String(i).padStart(5, "0")}-of-${total}`);
-      if (names.includes(shard)) continue;
-      throw new InputError(
-        "missing-shard",
-        `${directory}: expected ${Number(total)} parts like ${name}, got none called ${shard}`,
-        "fetch the missing part, or rename the parts if they are meant to stand alone",
-      );
-    }
+  const missing = missingShard(names);
+  if (missing !== null) {
+    throw new InputError(
+      "missing-shard",
+      `${directory}: expected a part called ${missing} beside the others, got none`,
+      "fetch the missing part, or rename the parts if they are meant to stand alone",
+    );
   }
+  return names.map((name) => ({ path: join(directory, name), name: join(directory, name), format: first }));
 }

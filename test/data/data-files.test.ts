@@ -22,7 +22,7 @@ describe("a directory", () => {
   test("is its files sorted by name, read one after the other", async () => {
     write({
       "train-00001-of-00002.parquet": table("c"),
-      "train-00000-of-00002.parquet": table("a", "b"),
+      "train-00000-of-00002-ab12.parquet": table("a", "b"),
       "README.md": "about",
       "dataset_info.json": "{}",
       ".hidden.jsonl": "{}",
@@ -35,8 +35,8 @@ describe("a directory", () => {
       { a: "c" },
     ]);
     expect(rows.map(({ file, line }) => [file.replace(folder, ""), line])).toEqual([
-      ["/train-00000-of-00002.parquet", 1],
-      ["/train-00000-of-00002.parquet", 2],
+      ["/train-00000-of-00002-ab12.parquet", 1],
+      ["/train-00000-of-00002-ab12.parquet", 2],
       ["/train-00001-of-00002.parquet", 1],
     ]);
   });
@@ -73,7 +73,9 @@ describe("a directory", () => {
     write({ "train-00000-of-00003.parquet": table("a"), "train-00002-of-00003.parquet": table("b") });
     await expect(locateData(folder)).rejects.toMatchObject({
       code: "missing-shard",
-      message: expect.stringMatching(/expected 3 parts .* got none called train-00001-of-00003\.parquet$/),
+      message: expect.stringMatching(
+        /expected a part called train-00001-of-00003\.parquet beside the others/,
+      ),
     });
   });
 });

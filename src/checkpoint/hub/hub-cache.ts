@@ -90,14 +90,18 @@ export class HubCache {
     return (await sizeOf(this.#missing(commit, name))) !== null;
   }
 
-  /** Names of all files of a commit, as the hub once listed them; without that, of those that are here. */
-  async readNames(commit: string): Promise<readonly string[]> {
+  /** Names of all files of a commit, as the hub once listed them; null where it was never asked here. */
+  async readNames(commit: string): Promise<readonly string[] | null> {
     try {
       const names: unknown = JSON.parse(await readFile(this.#names(commit), "utf8"));
-      if (Array.isArray(names) && names.every((name) => typeof name === "string")) return names;
+      return Array.isArray(names) && names.every((name) => typeof name === "string") ? names : null;
     } catch {
-      // Never listed here, or half written: what is there tells as well.
+      return null; // a damaged list is asked for again
     }
+  }
+
+  /** Names of the files of a commit that are here. */
+  async snapshotNames(commit: string): Promise<readonly string[]> {
     const found = await readdir(this.snapshot(commit), { recursive: true }).catch(() => []);
     return found.map((name) => name.split(sep).join("/"));
   }

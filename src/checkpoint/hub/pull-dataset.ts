@@ -54,8 +54,12 @@ export async function pullDataset(location: string, options: PullOptions = {}): 
   const commit = await cache.readRef(wanted.revision);
   const cached = commit === null ? null : await findCached(cache, wanted, commit);
   if (cached !== null && (settings.offline || commit === wanted.revision)) return cached;
+  // What Python has downloaded may be a part, of which nobody here knows: good enough where there is nobody to ask.
+  const guessed =
+    cached ?? (commit === null ? null : await findCached(cache, wanted, commit, { guess: true }));
   const name = formatDatasetId(wanted);
   if (settings.offline) {
+    if (guessed !== null) return guessed;
     throw new InputError(
       "not-cached",
       `${name}: expected a file or folder of that name or all its files in ${settings.cache}, got neither, and HF_HUB_OFFLINE is set`,
@@ -67,10 +71,10 @@ export async function pullDataset(location: string, options: PullOptions = {}): 
     return await explainFileErrors(settings.cache, () => pullListed(client, cache, wanted, options));
   } catch (error) {
     if (!(error instanceof NetworkFailure)) throw error;
-    if (cached === null) throw unreachable(settings, wanted, error);
-    const used = `commit ${cached.commit.slice(0, 12)} from the cache`;
+    if (guessed === null) throw unreachable(settings, wanted, error);
+    const used = `commit ${guessed.commit.slice(0, 12)} from the cache`;
     options.onNote?.(`${name}: ${settings.endpoint} gave ${error.message}; using ${used}`);
-    return cached;
+    return guessed;
   } finally {
     await client.close();
   }
@@ -119,9 +123,19 @@ async function select(
   return selectSplit(wanted, { layout, card, names });
 }
 
-/** What the cache holds of a commit, without asking the hub; null where a file is missing, or nobody knows which. */
-async function findCached(cache: HubCache, wanted: DatasetId, commit: string): Promise<PulledDataset | null> {
-  const names = await cache.readNames(commit);
+/**
+ * What the cache holds of a commit, without asking the hub; null where a file is missing, or nobody knows which.
+ *
+ * @param options.guess Take what is here for all that the commit holds. Default false: the hub has listed it once.
+ */
+async function findCached(
+  cache: HubCache,
+  wanted: DatasetId,
+  commit: string,
+  { guess = false }: { readonly guess?: boolean } = {},
+): Promise<PulledDataset | null> {
+  const names = guess ? await cache.snapshotNames(commit) : await cache.readNames(commit);
+  if (names === null || (names.includes(CARD) && (await cache.sizeOf(commit, CARD)) === null)) return null;
   let selected: SelectedSplit | null;
   try {
     selected = await select(cache, wanted, commit, names);
@@ -133,7 +147,7 @@ async function findCached(cache: HubCache, wanted: DatasetId, commit: string): P
   if (selected === null) {
     const converted = wanted.revision === DEFAULT_REVISION ? await cache.readRef(CONVERTED) : null;
     if (converted === null) return null;
-    return await findCached(cache, { ...wanted, revision: CONVERTED }, converted);
+    return await findCached(cache, { ...wanted, revision: CONVERTED }, converted, { guess });
   }
   const files: PulledFile[] = [];
   for (const name of selected.files) {

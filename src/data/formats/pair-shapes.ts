@@ -5,7 +5,9 @@ import type { DataFormat } from "./data-format.ts";
 
 const asTheyAre = (row: Fields): readonly Fields[] => [row];
 
-const turns = (value: unknown): number => (Array.isArray(value) ? value.length : 0);
+const turns = (value: unknown): number => (Array.isArray(value) && value.every(isMessage) ? value.length : 0);
+
+const isMessage = (value: unknown): boolean => typeof value === "object" && value !== null && "role" in value;
 
 /** Source: allenai/reward-bench. */
 export const REWARD_BENCH: DataFormat = {

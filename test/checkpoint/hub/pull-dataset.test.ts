@@ -231,11 +231,30 @@ describe("a repository without files that can be read", () => {
   });
 });
 
-test("files that Python has downloaded are used as they are, offline", async () => {
-  await serveData(REWARD_BENCH);
-  const { directory } = await pullDataset("org/data:filtered");
-  rmSync(join(cache, "datasets--org--data/.armorm"), { recursive: true });
-  vi.stubEnv("HF_HUB_OFFLINE", "1");
-  expect(await pullDataset("org/data:filtered")).toMatchObject({ directory });
-  expect(existsSync(join(cache, "datasets--org--data/.armorm"))).toBe(false);
+describe("files that Python has downloaded", () => {
+  beforeEach(async () => {
+    await serveData(REWARD_BENCH);
+    await pullDataset("org/data:filtered");
+    rmSync(join(cache, "datasets--org--data/.armorm"), { recursive: true });
+    hub.log.length = 0;
+  });
+
+  test("are used as they are, offline and when the hub cannot be reached", async () => {
+    const commit = hub.commitOf("datasets/org/data");
+    vi.stubEnv("HF_HUB_OFFLINE", "1");
+    expect(await pullDataset("org/data:filtered")).toMatchObject({ commit });
+    vi.stubEnv("HF_HUB_OFFLINE", undefined);
+    await hub.close();
+    expect(await pullDataset(`org/data@${commit}:filtered`)).toMatchObject({ commit });
+    expect(existsSync(join(cache, "datasets--org--data/.armorm"))).toBe(false);
+  });
+
+  test("are compared once with what the commit holds, and not downloaded again", async () => {
+    const pinned = `org/data@${hub.commitOf("datasets/org/data")}:filtered`;
+    await pullDataset(pinned);
+    await pullDataset(pinned);
+    expect(hub.log.map(({ url }) => url.replace(/\/[0-9a-f]{40}.*/, ""))).toEqual([
+      "/api/datasets/org/data/revision",
+    ]);
+  });
 });
