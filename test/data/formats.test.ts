@@ -108,6 +108,12 @@ describe("ratings", () => {
     ]);
   });
 
+  test("a column of the pattern that holds true or false is refused by name, one of text is no rating", async () => {
+    const row = { ...multiObjective, "beavertails-is_safe": true };
+    const error = await onlyError(readRatings([rowsFile({ ...multiObjective, "made-by": "x" }, row)]));
+    expect(error).toMatch(/^rating "beavertails-is_safe": expected a number or null, got true/);
+  });
+
   test("armorm's own are read without a word, whatever columns stand beside them", async () => {
     const { said, records } = await ratingsOf([
       { ...multiObjective, ratings: { good: 1 } },

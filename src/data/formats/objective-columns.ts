@@ -25,6 +25,9 @@ export const OBJECTIVE_COLUMNS: DataFormat = {
 
 function ratingsIn(row: Fields): Fields {
   return Object.fromEntries(
-    Object.entries(row).filter(([name, value]) => OBJECTIVE.test(name) && typeof value === "number"),
+    // A boolean is no rating either, but one that the reader refuses by name instead of passing over.
+    Object.entries(row).filter(
+      ([name, value]) => OBJECTIVE.test(name) && (typeof value === "number" || typeof value === "boolean"),
+    ),
   );
 }
