@@ -53,6 +53,7 @@ export {
   type PullProgress,
   pull,
 } from "./checkpoint/hub/pull.ts";
+export { type PulledDataset, pullDataset } from "./checkpoint/hub/pull-dataset.ts";
 export { readSafetensors } from "./checkpoint/safetensors.ts";
 export { writeSafetensors } from "./checkpoint/safetensors-writer.ts";
 export { finalAnswersOf, readBestOfN } from "./data/best-of-n.ts";
@@ -60,6 +61,7 @@ export { extractFinalAnswer, normalizeAnswer } from "./data/final-answer.ts";
 export { type DataLocation, parseDataLocation } from "./data/location.ts";
 export { readPairs } from "./data/pairs.ts";
 export { promptHash } from "./data/prompt-hash.ts";
+export { type DeclaredScale, parseScale } from "./data/rating-scale.ts";
 export { readRatings } from "./data/ratings.ts";
 export type { BestOfNRow, PreferencePair, RatedConversation, RowError } from "./data/records.ts";
 export { type EmbedOptions, embed } from "./embedding/embed.ts";

@@ -10,6 +10,7 @@ import { hashOf } from "../embedding/manifest.ts";
 import { InputError } from "../errors.ts";
 import type { RewardModel } from "../reward-model.ts";
 import type { ScorerDirectory } from "../scoring/model-directory.ts";
+import { dataLocations, withFormatOption } from "./data-options.ts";
 import { withDownloads } from "./downloads.ts";
 import { EXIT, interruptSignal } from "./failure.ts";
 import { parsePositiveInteger, pick } from "./flags.ts";
@@ -24,6 +25,7 @@ import { downloadModel, type ModelFlags, openModel, withOpeningOptions } from ".
 export interface EvaluationFlags extends Omit<ModelFlags, "model"> {
   model: string[];
   data?: string[];
+  format?: string;
   embeddings?: string[];
   dropOverlaps?: boolean;
   limit?: number;
@@ -48,7 +50,7 @@ export function withEvaluationOptions(command: Command, unit: string, data: stri
     .option("--json", "print the evaluation as JSON")
     // Before anything is downloaded.
     .hook("preAction", (_, action) => requireUsage(action.opts<EvaluationFlags>()));
-  return withDownloads(withOpeningOptions(command), downloadModels);
+  return withDownloads(withOpeningOptions(withFormatOption(command)), downloadModels);
 }
 
 async function downloadModels(flags: EvaluationFlags): Promise<Partial<EvaluationFlags>> {
@@ -108,7 +110,6 @@ export interface EvaluatedModel<Collected> {
 // Loaded by a function of its own: tsc does not rewrite import paths inside a function that says `await using`.
 const loadLibrary = () =>
   Promise.all([
-    import("../data/location.ts"),
     import("../data/describe-file.ts"),
     import("../embedding/embedding-set.ts"),
     import("../opening/open-model-directory.ts"),
@@ -119,9 +120,8 @@ export async function evaluateModels<Row, Collected>(
   flags: EvaluationFlags,
   job: EvaluationJob<Row, Collected>,
 ): Promise<EvaluatedModel<Collected>[]> {
-  const [{ parseDataLocation }, { describeFile }, { openEmbeddingSet }, { openModelDirectory }] =
-    await loadLibrary();
-  const locations = (flags.data ?? []).map(parseDataLocation);
+  const [{ describeFile }, { openEmbeddingSet }, { openModelDirectory }] = await loadLibrary();
+  const locations = await dataLocations(flags.data ?? [], flags.format);
   const files = await Promise.all(locations.map(({ path }) => describeFile(path)));
   const sets = await Promise.all((flags.embeddings ?? []).map(openEmbeddingSet));
   const nameless = sets.find((set) => !set.knowsTexts);
@@ -150,7 +150,7 @@ export async function evaluateModels<Row, Collected>(
         model: await modelIdentity(directory, own),
         data,
         from: flags.data ? "text" : "embeddings",
-        options: job.options,
+        options: { ...job.options, ...pick(flags, ["format"]) },
       });
     await using file = await openRows(flags.out, names[m]!, identity);
     await using model = flags.data ? await openModel(own) : null;

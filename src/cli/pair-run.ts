@@ -1,6 +1,5 @@
 // What the benchmarks made of pairs share: how rows are scored, and what is written and printed at the end.
 
-import { basename } from "node:path";
 import type { CollectedPairs } from "../evaluation/collect-pairs.ts";
 import type { ModelComparison } from "../evaluation/compare-models.ts";
 import type { PairResult } from "../evaluation/pair-scores.ts";
@@ -11,6 +10,7 @@ import {
   evaluateModels,
   finishEvaluation,
 } from "./evaluation-run.ts";
+import { formatNotes } from "./data-options.ts";
 import { note } from "./output.ts";
 
 type Evaluation = NamedEvaluation["evaluation"] & { readonly model: string };
@@ -32,7 +32,7 @@ export async function evaluatePairModels(
     command,
     unit: "pairs",
     options: { dropOverlaps, fields },
-    fromText: (model, locations, range) => scorePairs(model, readPairs(locations, { fields }), range),
+    fromText: (model, locations, range) => scorePairs(model, readPairs(locations, { fields, ...formatNotes(flags) }), range),
     fromSets: scorePairSets,
     collect: (score, { trainedOn }, watch) => collectPairs(score, trainedOn, { dropOverlaps, ...watch }),
   });
@@ -73,14 +73,14 @@ async function writeReports(
   const written: string[] = [];
   for (const [i, evaluation] of evaluations.entries()) {
     const file = names.length === 1 ? "report.html" : `${names[i]}.html`;
-    const named = { name: nameOf((flags.data ?? flags.embeddings)!), evaluation };
+    const named = { name: await nameOf((flags.data ?? flags.embeddings)!), evaluation };
     written.push(await writeReport(evaluation.model, { evaluations: [named], out: `${out}/${file}` }));
   }
   return written.join(", ");
 }
 
-/** What the report calls the data: the files' or folders' names. */
-function nameOf(locations: readonly string[]): string {
-  const names = locations.map((location) => basename(location).replace(/(\.(jsonl?|ndjson|gz))+$/i, ""));
-  return names.join(", ");
+/** What the report calls the data: the names of files, folders or data sets. */
+async function nameOf(locations: readonly string[]): Promise<string> {
+  const { parseDataLocation } = await import("../data/location.ts");
+  return locations.map((location) => parseDataLocation(location).source).join(", ");
 }

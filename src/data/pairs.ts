@@ -1,11 +1,13 @@
 import { type Message, validateMessages } from "../chat/messages.ts";
 import { badRow, type Fields, fieldsOf, promptFrom, responseFrom, subsetOf } from "./fields.ts";
+import { type FormatOptions, formatReader } from "./formats/formats.ts";
 import type { DataLocation } from "./location.ts";
 import { normalizePrompt, promptHash } from "./prompt-hash.ts";
 import type { PreferencePair, RowError } from "./records.ts";
+import type { Row } from "./row.ts";
 import { readRecords, rowId } from "./rows.ts";
 
-export interface ReadPairsOptions {
+export interface ReadPairsOptions extends Pick<FormatOptions, "onFormat"> {
   /** Further fields of a row to keep as text; `a.b` is field b of the object a. */
   readonly fields?: readonly string[];
 }
@@ -16,16 +18,19 @@ export interface ReadPairsOptions {
  * A row is `{prompt, chosen, rejected}`. The prompt is text or messages, and `messages` that hold its turns take its
  * place; chosen and rejected are text, the last message alone, or whole conversations, which may leave the prompt
  * implicit. `subset`, `family` or `category` names the subset, and `margin` says how much better the chosen response is, on
- * any scale. Rows that cannot be used, such as equal responses, come out as `RowError`.
+ * any scale. Formats of public data sets are recognised by the first row (`formatReader`). Rows that cannot be used, such as
+ * equal responses, come out as `RowError`.
  *
- * @throws {InputError} those of `readRows`, and `no-usable-rows` for a file of another kind.
+ * @throws {InputError} those of `readRows` and `formatReader`, and `no-usable-rows` for a file of another kind.
  */
 export async function* readPairs(
   locations: readonly DataLocation[],
   options: ReadPairsOptions = {},
 ): AsyncGenerator<PreferencePair | RowError, void, undefined> {
   for (const location of locations) {
-    yield* readRecords(location.path, (value) => parsePair(value, location, options), { needsOne: true });
+    const { toOwn } = formatReader(location, "pairs", options);
+    const parse = (value: unknown, row: Row) => parsePair(value, location, options, row.value);
+    yield* readRecords(location.path, parse, { needsOne: true, expand: toOwn });
   }
 }
 
@@ -38,6 +43,7 @@ export function parsePair(
   value: unknown,
   location: DataLocation,
   { fields: wanted = [] }: ReadPairsOptions = {},
+  original: unknown = value,
 ): PreferencePair {
   const fields = fieldsOf(value, "prompt, chosen and rejected");
   if (fields.chosen === undefined || fields.rejected === undefined) {
@@ -64,7 +70,7 @@ export function parsePair(
     ...(margin === null ? {} : { margin }),
     source: location.source,
     promptHash: promptHash(prompt),
-    ...(wanted.length > 0 ? { fields: fieldsAsText(value, wanted) } : {}),
+    ...(wanted.length > 0 ? { fields: fieldsAsText(original, wanted) } : {}),
   };
 }
 

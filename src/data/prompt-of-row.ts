@@ -1,12 +1,13 @@
 import { type Message, validateMessages } from "../chat/messages.ts";
 import { bestOfNPrompt, isBestOfN } from "./best-of-n.ts";
 import { badRow, fieldsOf, promptFrom } from "./fields.ts";
+import { type FormatOptions, formatReader } from "./formats/formats.ts";
 import type { DataLocation } from "./location.ts";
 import { parsePair } from "./pairs.ts";
 import { promptHash } from "./prompt-hash.ts";
-import { type RawJsonRow, readRawRows } from "./raw-rows.ts";
 import type { RowError } from "./records.ts";
-import { rejectRow } from "./rows.ts";
+import type { Row } from "./row.ts";
+import { readRows, rejectRow } from "./rows.ts";
 
 /**
  * Streams the rows of a file of any kind with the hashes of their prompts.
@@ -15,20 +16,22 @@ import { rejectRow } from "./rows.ts";
  */
 export async function* readRowsWithPrompt(
   location: DataLocation,
-): AsyncGenerator<(RawJsonRow & { readonly promptHash: string }) | RowError, void, undefined> {
-  for await (const row of readRawRows(location.path)) {
+  options: Pick<FormatOptions, "onFormat"> = {},
+): AsyncGenerator<(Row & { readonly promptHash: string }) | RowError, void, undefined> {
+  const { toOwn } = formatReader(location, null, options);
+  for await (const row of readRows(location.path)) {
     if (row.kind === "error") {
       yield row;
       continue;
     }
     let hash: string;
     try {
-      hash = promptHash(promptOfRow(row.value, location));
+      hash = promptHash(promptOfRow(toOwn(row.value)[0], location));
     } catch (error) {
       yield rejectRow(row, error);
       continue;
     }
-    yield { ...row, promptHash: hash };
+    yield Object.assign(row, { promptHash: hash });
   }
 }
 

@@ -52,6 +52,7 @@ export interface ConversationRow {
   readonly kind: "conversation";
   readonly id: string | number | null;
   readonly line: number;
+  readonly unit?: "row";
   /** Ends with the assistant message that is scored. */
   readonly messages: readonly Message[];
 }
@@ -61,6 +62,7 @@ export interface ComparisonRow {
   readonly kind: "comparison";
   readonly id: string | number | null;
   readonly line: number;
+  readonly unit?: "row";
   readonly prompt: readonly Message[];
   /** At least two to compare, at least one to rank. */
   readonly responses: readonly string[];
@@ -70,11 +72,17 @@ export interface ComparisonRow {
 export interface RowError {
   readonly kind: "error";
   readonly file: string;
-  /** 1-based; in a JSON document, the line on which the element begins. */
+  /** 1-based: the line on which the row begins, or where `unit` says so the number of the row. */
   readonly line: number;
+  readonly unit?: "row";
   readonly id: string | number | null;
   /** Where the row names one. */
   readonly subset?: string;
   /** One line: what was expected, what was found, what to do. */
   readonly error: string;
+}
+
+/** Where a row stands, for people: `line 12`, or `row 12` of a table. */
+export function placeOf({ line, unit }: { readonly line: number; readonly unit?: "row" }): string {
+  return `${unit ?? "line"} ${line}`;
 }

@@ -2,6 +2,7 @@ import type { Message } from "../chat/messages.ts";
 import { isBestOfN, parseBestOfN } from "./best-of-n.ts";
 import { badRow, describe, fieldsOf } from "./fields.ts";
 import type { DataLocation } from "./location.ts";
+import { type ObjectiveSelection, ratedColumns } from "./objective-selection.ts";
 import { parsePair } from "./pairs.ts";
 import { promptOfRow } from "./prompt-of-row.ts";
 import { parseRating } from "./ratings.ts";
@@ -21,12 +22,12 @@ export interface RowParts {
 /**
  * Tells what a row is; null where it is no row at all.
  *
- * @param columns Full names of ratings that may stand as columns of their own.
+ * @param columns Ratings that may stand as columns of their own.
  */
 export function kindOf(
   value: unknown,
   { prefix }: DataLocation,
-  columns: readonly string[],
+  columns: ObjectiveSelection | undefined,
 ): DataKind | null {
   if (Array.isArray(value)) return "conversations";
   if (typeof value !== "object" || value === null) return null;
@@ -38,10 +39,7 @@ export function kindOf(
   const rated = ["ratings", "attributes", "labels"].some(
     (name) => typeof row[name] === "object" && row[name] !== null,
   );
-  if (rated || columns.some((name) => name.startsWith(prefix) && name.slice(prefix.length) in row)) {
-    return "ratings";
-  }
-  return "conversations";
+  return rated || (columns && ratedColumns(row, prefix, columns).length > 0) ? "ratings" : "conversations";
 }
 
 /**
@@ -53,7 +51,7 @@ export function partsOf(
   value: unknown,
   kind: DataKind,
   location: DataLocation,
-  columns: readonly string[],
+  columns: ObjectiveSelection | undefined,
 ): RowParts {
   if (kind === "pairs") {
     const { prompt, chosen, rejected, subset } = parsePair(value, location);

@@ -7,7 +7,10 @@ import type { Backbone } from "../backbone/backbone.ts";
 import type { Chat } from "../chat/chat.ts";
 import type { OverlongPolicy } from "../chat/overlong.ts";
 import { storedLocation } from "../checkpoint/location.ts";
+import type { FormatOptions } from "../data/formats/formats.ts";
 import type { DataLocation } from "../data/location.ts";
+import type { DeclaredScale } from "../data/rating-scale.ts";
+import { placeOf } from "../data/records.ts";
 import { InputError } from "../errors.ts";
 import { type EncodedRow, encodeRecord } from "./encode.ts";
 import {
@@ -33,8 +36,15 @@ export interface EmbedOptions {
   /** The backbone's, which the manifest names so that a model can find it again: `location` of its `Embedder`. */
   readonly location: string;
   readonly chatSettings: ChatSettings;
-  /** Ratings only: the objectives to keep. Default: all that occur. */
+  /** Ratings only: the objectives to keep, by name or pattern with `*`. Default: all that occur. */
   readonly objectives?: readonly string[];
+  /**
+   * Ratings only: declared scales (`parseScale`). Ratings outside a declared range are rejected with their row. Default:
+   * none, the range that occurs counts.
+   */
+  readonly scales?: readonly DeclaredScale[];
+  /** Called once per data location whose format is another than armorm's own. */
+  readonly onFormat?: FormatOptions["onFormat"];
   /** Rows of the data per file. Default 8192; for best-of-N as many as have 16384 responses if all had the most. */
   readonly partRows?: number;
   /** Longest conversation in tokens. Default: the backbone's limit. */
@@ -100,19 +110,17 @@ export async function embed(
       dtype: backbone.dtype,
     },
     chat: options.chatSettings,
-    data: survey.files.map(({ source, path, sha256, rows }) => ({
-      source,
-      file: basename(path),
-      sha256,
-      rows,
-    })),
+    data: survey.files.map((file, i) => {
+      const { format } = options.data[i]!;
+      return format === undefined ? file : { ...file, format };
+    }),
     maxTokens,
     overlong,
     limit,
     partRows,
     objectives: survey.objectives,
   } as const;
-  const { location: _, ...backboneIdentity } = about.backbone;
+  const { location: _place, ...backboneIdentity } = about.backbone;
   const run = hashOf({ ...about, backbone: backboneIdentity });
   await prepareDirectory(out, run);
 
@@ -169,12 +177,13 @@ export async function embed(
   let encoded: EncodedRow[] = [];
   let rejections: Rejection[] = [];
   let existing = await partAt(0);
-  for await (const { row, source, record } of numberedRecords(options)) {
+  const { onFormat: _said, ...selection } = options; // the survey has said it
+  for await (const { row, source, record } of numberedRecords(selection)) {
     if (!existing) {
       const result =
         record.kind === "error"
           ? {
-              rejected: `${basename(record.file)}: line ${record.line}: ${record.error}`,
+              rejected: `${basename(record.file)}: ${placeOf(record)}: ${record.error}`,
               kind: "invalid" as const,
             }
           : encodeRecord(record, row, encode);

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { RatingScale } from "../data/rating-scale.ts";
 import { InputError } from "../errors.ts";
 import { makeOutputDirectory } from "./output-directory.ts";
 
@@ -15,6 +16,8 @@ export interface ObjectiveSummary {
   readonly rows: number;
   readonly minimum: number;
   readonly maximum: number;
+  /** As declared: `rating = reward · multiply + add`. Absent: told from the range that occurs when it is trained on. */
+  readonly scale?: RatingScale;
 }
 
 /** A row that was not embedded. `invalid`: it could not be read; `too-long`: it exceeds the token limit. */
@@ -62,6 +65,8 @@ export interface EmbeddingManifest {
     readonly file: string;
     readonly sha256: string;
     readonly rows: number;
+    /** The format that was asked for; absent where it was recognised. */
+    readonly format?: string;
   }[];
   /** Null where nobody knows. */
   readonly maxTokens: number | null;

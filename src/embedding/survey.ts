@@ -1,8 +1,13 @@
+import { basename } from "node:path";
 import { readBestOfN } from "../data/best-of-n.ts";
+import { locateData } from "../data/data-files.ts";
 import { describeFile } from "../data/describe-file.ts";
+import type { FormatOptions } from "../data/formats/formats.ts";
 import type { DataLocation } from "../data/location.ts";
+import { expandObjectives } from "../data/objective-selection.ts";
 import { readPairs } from "../data/pairs.ts";
-import { readRatings } from "../data/ratings.ts";
+import { type DeclaredScale, scaleOf } from "../data/rating-scale.ts";
+import { type RatingsOptions, readRatings } from "../data/ratings.ts";
 import type { RowError } from "../data/records.ts";
 import { InputError } from "../errors.ts";
 import type { Embeddable } from "./encode.ts";
@@ -12,7 +17,9 @@ export interface DataSelection {
   readonly kind: EmbeddingKind;
   readonly data: readonly DataLocation[];
   readonly objectives?: readonly string[];
+  readonly scales?: readonly DeclaredScale[];
   readonly limit?: number;
+  readonly onFormat?: FormatOptions["onFormat"];
 }
 
 /** What the data holds, before anything expensive begins. */
@@ -29,7 +36,8 @@ export interface Survey {
   readonly objectives: readonly ObjectiveSummary[];
   readonly files: readonly {
     readonly source: string;
-    readonly path: string;
+    /** Its name without folders, or on the hub `org/name@<commit>:config/split`. */
+    readonly file: string;
     readonly sha256: string;
     readonly rows: number;
   }[];
@@ -51,10 +59,20 @@ export interface NumberedRecord {
 }
 
 /** The records of a selection, numbered; unusable rows are records too. */
-export async function* numberedRecords(selection: DataSelection): AsyncGenerator<NumberedRecord> {
-  const { kind, data, objectives, limit = Number.POSITIVE_INFINITY } = selection;
-  const sources = new Map(data.map(({ path, source }) => [path, source]));
-  const records = readersOf(objectives)[kind](data);
+export async function* numberedRecords(
+  selection: DataSelection & Pick<RatingsOptions, "onUnrated">,
+): AsyncGenerator<NumberedRecord> {
+  const { kind, data, limit = Number.POSITIVE_INFINITY } = selection;
+  const sources = new Map<string, string>();
+  for (const { path, source } of data) {
+    for (const { name } of (await locateData(path)).files) sources.set(name, source);
+  }
+  const readers = {
+    ratings: () => readRatings(data, selection),
+    pairs: () => readPairs(data, selection),
+    "best-of-n": () => readBestOfN(data),
+  };
+  const records = readers[kind]();
   let row = 0;
   for await (const record of records) {
     if (row >= limit) return;
@@ -63,12 +81,6 @@ export async function* numberedRecords(selection: DataSelection): AsyncGenerator
     row++;
   }
 }
-
-const readersOf = (objectives: readonly string[] | undefined) => ({
-  ratings: (data: readonly DataLocation[]) => readRatings(data, objectives ? { objectives } : {}),
-  pairs: readPairs,
-  "best-of-n": readBestOfN,
-});
 
 /**
  * Counts rows and objectives, samples records, and hashes the files: one pass of parsing, no memory beyond the
@@ -82,7 +94,9 @@ export async function surveyData(selection: DataSelection): Promise<Survey> {
   let firstError: RowError | null = null;
   let [usable, mostResponses] = [0, 0];
   const sample = evenSample<SampledRecord>();
-  for await (const { record } of numberedRecords(selection)) {
+  let rowsUnrated = 0;
+  const onUnrated = () => void rowsUnrated++;
+  for await (const { record } of numberedRecords({ ...selection, onUnrated })) {
     rows++;
     if (record.kind === "error") {
       firstError ??= record;
@@ -109,28 +123,25 @@ export async function surveyData(selection: DataSelection): Promise<Survey> {
       "mend the rows, or raise --limit",
     );
   }
-  const order = selection.objectives ?? [...found.keys()];
-  const unknown = order.filter((name) => !found.has(name));
-  if (selection.kind === "ratings" && unknown.length > 0) {
-    throw new InputError(
-      "unknown-objective",
-      `objectives: expected names that the data rates, got ${unknown.map((name) => `"${name}"`).join(", ")}`,
-      `the rows read rate ${[...found.keys()].join(", ") || "none of them"}; leave a name out, or raise --limit`,
-    );
-  }
+  const names = [...found.keys()];
+  const asked = selection.kind === "ratings" ? selection.objectives : undefined;
+  const order = asked ? expandObjectives(asked, names) : names;
   const files = await Promise.all(
     selection.data.map(async ({ source, path }) => {
-      const { sha256, rows: count } = await describeFile(path);
-      return { source, path, sha256, rows: count };
+      const [{ name, onHub }, { sha256, rows: count }] = await Promise.all([
+        locateData(path),
+        describeFile(path),
+      ]);
+      return { source, file: onHub ? name : basename(path), sha256, rows: count };
     }),
   );
   return {
     rows,
     usable,
     mostResponses,
-    rowsUnrated: selection.limit === undefined ? files.reduce((sum, file) => sum + file.rows, -rows) : null,
+    rowsUnrated: selection.limit === undefined ? rowsUnrated : null,
     sample: sample.taken,
-    objectives: order.flatMap((name) => found.get(name) ?? []),
+    objectives: order.map((name) => withScale(found.get(name)!, selection.scales ?? [])),
     files,
   };
 }
@@ -149,6 +160,14 @@ function thinned(record: Embeddable): SampledRecord {
     (_, i) => record.responses[Math.floor(i * step)]!,
   );
   return { record: { ...record, responses, labels: [], finalAnswers: null }, weight: step };
+}
+
+/** A declared scale goes with the objective into the manifest. */
+function withScale(objective: ObjectiveSummary, scales: readonly DeclaredScale[]): ObjectiveSummary {
+  const declared = scaleOf(objective.name, scales);
+  if (declared === null) return objective;
+  const { multiply, add } = declared;
+  return { ...objective, scale: { multiply, add } };
 }
 
 const SAMPLE = 64;

@@ -1,7 +1,7 @@
 // Records of text → scores, many at a time. The responses of a record share their prompt's computation.
 
 import type { Message } from "../chat/messages.ts";
-import type { RowError } from "../data/records.ts";
+import { placeOf, type RowError } from "../data/records.ts";
 import { InputError } from "../errors.ts";
 import type { RewardModel, Score } from "../reward-model.ts";
 import type { RejectedRow, ScoredRow, SkippedRow } from "./collect-rows.ts";
@@ -70,8 +70,8 @@ async function* scoreBatch<Record extends ScorableRecord>(
   const results = await score(records.filter(({ promptHash }) => !skip(promptHash)));
   for (const record of batch) {
     if (isError(record)) {
-      const { id, file: source, subset = null, line, error } = record;
-      yield { id, source, subset, kind: "invalid", reason: `line ${line}: ${error}` };
+      const { id, file: source, subset = null, error } = record;
+      yield { id, source, subset, kind: "invalid", reason: `${placeOf(record)}: ${error}` };
       continue;
     }
     const result = results.get(record);
