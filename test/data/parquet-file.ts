@@ -51,16 +51,6 @@ export const conversations = (
   values,
 ];
 
-/** `list<string>` */
-export const lists = (name: string, values: readonly (readonly string[] | null)[]): Column => [
-  [
-    { name, converted_type: "LIST", num_children: 1, ...optional },
-    { name: "list", repetition_type: "REPEATED", num_children: 1 },
-    { name: "element", ...utf8, ...optional },
-  ],
-  values,
-];
-
 /** The bytes of a Parquet file. */
 export function parquetBytes(columns: readonly Column[], options: ParquetOptions = {}): Buffer {
   const schema: SchemaElement[] = [
