@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import {
-  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -12,15 +11,12 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { armoScorer } from "../../src/armo/armo-scorer.ts";
 import { type ExportOptions, exportCheckpoint } from "../../src/armo/export-checkpoint.ts";
 import type { Heads } from "../../src/armo/heads.ts";
 import type { ArmoDirectory } from "../../src/armo/model-directory.ts";
-import { publishedConfig } from "../../src/armo/published-config.ts";
 import { publishedTensors } from "../../src/armo/published-tensors.ts";
 import { writeTrainingPrompts } from "../../src/armo/training-prompts.ts";
 import { promptKey } from "../../src/armo/training-rows.ts";
-import { verifyExport } from "../../src/armo/verify-export.ts";
 import { openBackbone } from "../../src/backbone/backbone.ts";
 import { openCheckpoint } from "../../src/checkpoint/checkpoint.ts";
 import {
@@ -36,7 +32,7 @@ import { promptHash } from "../../src/data/prompt-hash.ts";
 import { openModelDirectory } from "../../src/opening/open-model-directory.ts";
 import { openRewardModel } from "../../src/opening/open-reward-model.ts";
 import { writeSmallModel } from "../cli/small-model.ts";
-import { randomHeads } from "./random-heads.ts";
+import { overBackbone, randomHeads } from "./random-heads.ts";
 
 const golden = join(import.meta.dirname, "../golden");
 const folder = mkdtempSync(join(tmpdir(), "armorm-export-"));
@@ -51,18 +47,6 @@ async function openArmo(directory: string): Promise<ArmoDirectory> {
   if (model.kind !== "armorm") throw new Error(`${directory} is no ArmoRM`);
   return model;
 }
-
-/** A model over a backbone as it would stand in a model directory. */
-const overBackbone = (backbone: string, heads: Heads): ArmoDirectory => ({
-  kind: "armorm",
-  location: backbone,
-  heads,
-  scorer: armoScorer(heads),
-  backbone: { location: backbone, fingerprint: null },
-  chat: null,
-  trainingPrompts: null,
-  trainedOn: null,
-});
 
 /** Every tensor's type, shape and values. */
 async function contentsOf(directory: string): Promise<Record<string, unknown>> {
@@ -348,108 +332,6 @@ describe("an export that does not go through", () => {
       message: expect.stringContaining("one width, got 8, 4"),
     });
   });
-});
-
-describe("what was written is read back", () => {
-  const source = join(golden, "backbones/llama-causal-f32");
-  const heads = randomHeads(64);
-  const changed = async (name: string, change: (tensors: Map<string, Tensor>) => void) => {
-    cpSync(at("whole"), at(name), { recursive: true });
-    const file = join(at(name), "model.safetensors");
-    const tensors = await readSafetensors(file);
-    change(tensors);
-    await writeSafetensors(file, tensors, { format: "pt" });
-    const checkpoint = await openCheckpoint(source);
-    return verifyExport(
-      at(name),
-      publishedConfig(checkpoint.config, heads, null),
-      publishedTensors(checkpoint.tensors, heads, "f32"),
-    );
-  };
-  beforeAll(() => exportCheckpoint(overBackbone(source, heads), { out: at("whole") }));
-
-  test.each<[string, (tensors: Map<string, Tensor>) => void, string]>([
-    [
-      "a number of the heads",
-      (t) => {
-        (t.get("gating.layers.1.bias")!.data as Float32Array)[2]! += 1;
-      },
-      "gating.layers.1.bias",
-    ],
-    [
-      "a number of the backbone",
-      (t) => {
-        (t.get("model.norm.weight")!.data as Float32Array)[0]! += 1;
-      },
-      "backbone's values",
-    ],
-    ["a tensor too few", (t) => t.delete("gating.logit_scale"), "gating.logit_scale F32 [1]"],
-    [
-      "a tensor too many",
-      (t) => t.set("more", { dtype: "F32", shape: [1], data: new Float32Array(1) }),
-      "got more",
-    ],
-    [
-      "another shape",
-      (t) => t.set("reward_transform_matrix", { ...t.get("reward_transform_matrix")!, shape: [9] }),
-      "reward_transform_matrix F32 [3, 3] after writing, got F32 [9]",
-    ],
-    [
-      "another type",
-      (t) => t.set("gating.logit_scale", { dtype: "I32", shape: [1], data: new Int32Array(1) }),
-      "got I32 [1]",
-    ],
-  ])("and refused with %s", async (what, change, message) => {
-    await expect(changed(what, change)).rejects.toMatchObject({
-      code: "export-not-verified",
-      message: expect.stringContaining(message),
-    });
-  });
-
-  test("and accepted as it is", async () => {
-    expect(await changed("same", () => {})).toBe((await openCheckpoint(source)).fingerprint);
-  });
-});
-
-test("a licence that stands in its text alone is told by the text", async () => {
-  const name = "licence-text";
-  cpSync(join(golden, "backbones/llama-causal-f32"), at(name), { recursive: true });
-  writeFileSync(join(at(name), "LICENSE"), "META LLAMA 3 COMMUNITY LICENSE AGREEMENT\n\nThe rest.\n");
-  await exportCheckpoint(overBackbone(at(name), randomHeads(64)), { out: at(`${name}-out`) });
-  const card = readFileSync(join(at(`${name}-out`), "README.md"), "utf8");
-  expect(card).toContain("**Built with Meta Llama 3**");
-  expect(card).toContain("begins with “Llama 3”");
-  expect(card).not.toMatch(/^license:/m);
-});
-
-test.each<[string, RegExp | null, RegExp | null]>([
-  [
-    "llama3",
-    /^\*\*Built with Meta Llama 3\*\*$/m,
-    /^Meta Llama 3 is licensed under the Meta Llama 3 Community License/,
-  ],
-  [
-    "llama3.1",
-    /^\*\*Built with Llama\*\*$/m,
-    /^Llama 3\.1 is licensed under the Llama 3\.1 Community License/,
-  ],
-  ["gemma", null, /^Gemma is provided under and subject to the Gemma Terms of Use/],
-  ["mit", null, null],
-])("the licence %s is named, with what it asks for", async (licence, badge, notice) => {
-  const name = `licence-${licence}`;
-  cpSync(join(golden, "backbones/llama-causal-f32"), at(name), { recursive: true });
-  writeFileSync(join(at(name), "README.md"), `---\nlicense: ${licence}\n---\n# A backbone\n`);
-  writeFileSync(join(at(name), "LICENSE"), "The text.\n");
-  const out = at(`${name}-out`);
-  const result = await exportCheckpoint(overBackbone(at(name), randomHeads(64)), { out });
-  expect(result.licence).toBe(licence);
-  const card = readFileSync(join(out, "README.md"), "utf8");
-  expect(card).toContain(`license: ${licence}`);
-  if (badge) expect(card).toMatch(badge);
-  else expect(card).not.toContain("Built with");
-  expect(readFileSync(join(out, "LICENSE"), "utf8")).toBe("The text.\n");
-  if (notice) expect(readFileSync(join(out, "NOTICE"), "utf8")).toMatch(notice);
-  else expect(existsSync(join(out, "NOTICE"))).toBe(false);
 });
 
 /** What heads are stored as, by their sizes alone. */

@@ -1,4 +1,6 @@
+import { armoScorer } from "../../src/armo/armo-scorer.ts";
 import type { Heads } from "../../src/armo/heads.ts";
+import type { ArmoDirectory } from "../../src/armo/model-directory.ts";
 import { createRandom } from "../../src/random.ts";
 
 /** Heads whose numbers are noise, which bf16 cannot hold; or zeros, for large sizes. */
@@ -31,3 +33,15 @@ export function randomHeads(
     marginScale: 12.3,
   };
 }
+
+/** A model over a backbone as it would stand in a model directory. */
+export const overBackbone = (backbone: string, heads: Heads): ArmoDirectory => ({
+  kind: "armorm",
+  location: backbone,
+  heads,
+  scorer: armoScorer(heads),
+  backbone: { location: backbone, fingerprint: null },
+  chat: null,
+  trainingPrompts: null,
+  trainedOn: null,
+});

@@ -1,12 +1,12 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { trainArmo } from "../../src/armo/train.ts";
 import { trainModel } from "../../src/armo/train-model.ts";
 import { labelsOf, planLabels } from "../../src/armo/training-labels.ts";
-import { toBf16, toFloat32 } from "../../src/checkpoint/dtypes.ts";
-import { readSafetensors, type Tensor, writeSafetensors } from "../../src/checkpoint/safetensors.ts";
+import { toFloat32 } from "../../src/checkpoint/dtypes.ts";
+import { readSafetensors, writeSafetensors } from "../../src/checkpoint/safetensors.ts";
 import { parseDataLocation } from "../../src/data/location.ts";
 import { embed } from "../../src/embedding/embed.ts";
 import { openEmbedder } from "../../src/embedding/embedder.ts";
@@ -14,66 +14,23 @@ import { openEmbeddingSet } from "../../src/embedding/embedding-set.ts";
 import { exportEmbeddings } from "../../src/embedding/export-embeddings.ts";
 import { type ImportOptions, importEmbeddings } from "../../src/embedding/import-embeddings.ts";
 import { openModelDirectory } from "../../src/opening/open-model-directory.ts";
-import { createRandom } from "../../src/random.ts";
 import { scorePairSets } from "../../src/scoring/score-embeddings.ts";
+
+import {
+  asStored,
+  bf16,
+  H,
+  OBJECTIVES,
+  prompts,
+  ratings,
+  states,
+  writePairs,
+  writeRatings,
+} from "./reference-fixture.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "armorm-reference-"));
 const at = (...names: string[]) => join(folder, ...names);
 afterAll(() => rmSync(folder, { recursive: true }));
-
-const H = 256; // the built-in backbone's
-const random = createRandom(4);
-const noise = (length: number) => Float32Array.from({ length }, () => random.normal());
-const bf16 = (shape: readonly number[], values: Float32Array): Tensor => ({
-  dtype: "BF16",
-  shape,
-  data: toBf16(values),
-});
-const asStored = (values: Float32Array) => toFloat32(bf16([values.length], values));
-
-// As stage-1_prepare.py writes: bf16 states, f32 labels, NaN = missing; two files of a series.
-const ratings = {
-  states: noise(90 * H),
-  labels: Float32Array.from({ length: 90 * 3 }, () => random.uniform()),
-};
-for (let i = 0; i < 90; i++) if (i % 3 === 0) ratings.labels[3 * i + 1] = Number.NaN;
-// As stage-2_prepare.py does: one prompt embedding per response, equal; every prompt has two pairs.
-const prompts = Float32Array.from({ length: 60 * 2 * H });
-const [states, promptRows] = [noise(60 * 2 * H), noise(30 * H)];
-for (let i = 0; i < 120; i++) {
-  const prompt = Math.floor(i / 4);
-  prompts.set(promptRows.subarray(prompt * H, (prompt + 1) * H), i * H);
-}
-
-const OBJECTIVES = [{ name: "kind", source: "mine" }, { name: "true" }, { name: "terse" }];
-
-async function writeRatings(directory: string): Promise<string[]> {
-  mkdirSync(directory, { recursive: true });
-  const files = [1, 2].map((i) => join(directory, `rated-0000${i}-of-00002.safetensors`));
-  for (const [i, path] of files.entries()) {
-    const [from, to] = [
-      [0, 50],
-      [50, 90],
-    ][i] as [number, number];
-    await writeSafetensors(path, {
-      embeddings: bf16([to - from, H], ratings.states.slice(from * H, to * H)),
-      labels: { dtype: "F32", shape: [to - from, 3], data: ratings.labels.slice(3 * from, 3 * to) },
-    });
-  }
-  return files;
-}
-
-async function writePairs(
-  path: string,
-  change: (tensors: { embeddings: Float32Array; prompt_embeddings: Float32Array }) => void = () => {},
-) {
-  const tensors = { embeddings: states.slice(), prompt_embeddings: prompts.slice() };
-  change(tensors);
-  await writeSafetensors(path, {
-    embeddings: bf16([60, 2, H], tensors.embeddings),
-    prompt_embeddings: bf16([60, 2, H], tensors.prompt_embeddings),
-  });
-}
 
 const start = (options: Partial<ImportOptions> & Pick<ImportOptions, "files" | "out">) =>
   importEmbeddings({ backbone: "tiny", ...options });
