@@ -1,6 +1,14 @@
 // The public API, in the order of the flow.
 
-export { type GatingHistory, type TrainGatingOptions, trainGating } from "./armo/gating-training.ts";
+export {
+  type Balance,
+  type CheckpointOptions,
+  type GatingData,
+  type GatingHistory,
+  type GatingOptions,
+  type TrainGatingOptions,
+  trainGating,
+} from "./armo/gating-training.ts";
 export type { Gate, Heads } from "./armo/heads.ts";
 export type { ArmoDirectory } from "./armo/model-directory.ts";
 export {
