@@ -7,6 +7,16 @@ export {
   exportCheckpoint,
 } from "./armo/export-checkpoint.ts";
 export { type GatingHistory, type TrainGatingOptions, trainGating } from "./armo/gating-training.ts";
+
+  type Balance,
+  type CheckpointOptions,
+  type GatingData,
+  type GatingHistory,
+  type GatingOptions,
+  type TrainGatingOptions,
+  trainGating,
+} from "./armo/gating-training.ts";
+
 export type { Gate, Heads } from "./armo/heads.ts";
 export { encodeHeads } from "./armo/heads-graph.ts";
 export type { ArmoDirectory } from "./armo/model-directory.ts";

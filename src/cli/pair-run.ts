@@ -4,13 +4,13 @@ import type { CollectedPairs } from "../evaluation/collect-pairs.ts";
 import type { ModelComparison } from "../evaluation/compare-models.ts";
 import type { PairResult } from "../evaluation/pair-scores.ts";
 import type { NamedEvaluation } from "../report/report-data.ts";
+import { formatNotes } from "./data-options.ts";
 import {
   type EvaluatedModel,
   type EvaluationFlags,
   evaluateModels,
   finishEvaluation,
 } from "./evaluation-run.ts";
-import { formatNotes } from "./data-options.ts";
 import { note } from "./output.ts";
 
 type Evaluation = NamedEvaluation["evaluation"] & { readonly model: string };
@@ -32,7 +32,8 @@ export async function evaluatePairModels(
     command,
     unit: "pairs",
     options: { dropOverlaps, fields },
-    fromText: (model, locations, range) => scorePairs(model, readPairs(locations, { fields, ...formatNotes(flags) }), range),
+    fromText: (model, locations, range) =>
+      scorePairs(model, readPairs(locations, { fields, ...formatNotes(flags) }), range),
     fromSets: scorePairSets,
     collect: (score, { trainedOn }, watch) => collectPairs(score, trainedOn, { dropOverlaps, ...watch }),
   });

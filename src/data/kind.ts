@@ -9,10 +9,7 @@ import { readRows } from "./rows.ts";
  *
  * @throws {InputError} Those of `readRows`; `unknown-format`.
  */
-export async function detectKind({
-  path,
-  format,
-}: DataLocation): Promise<"ratings" | "pairs" | "best-of-n"> {
+export async function detectKind({ path, format }: DataLocation): Promise<"ratings" | "pairs" | "best-of-n"> {
   if (format !== undefined) return formatNamed(format).kind;
   for await (const row of readRows(path)) {
     if (row.kind === "error" || typeof row.value !== "object" || row.value === null) continue;

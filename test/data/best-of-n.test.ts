@@ -131,11 +131,11 @@ describe("bad rows become errors that say what is wrong", () => {
 describe("other tools know the kind", () => {
   test("it is told from pairs, whose lists hold messages, and from ratings", async () => {
     const kinds = [ours, rewardBench2, math, { prompt: "p", responses: ["x"] }].map(rowsFile);
-    for (const { path } of kinds) expect(await detectKind(path)).toBe("best-of-n");
+    for (const location of kinds) expect(await detectKind(location)).toBe("best-of-n");
     const chosen = [user("a"), { role: "assistant", content: "x" }];
-    expect(await detectKind(rowsFile({ chosen, rejected: "y" }).path)).toBe("pairs");
+    expect(await detectKind(rowsFile({ chosen, rejected: "y" }))).toBe("pairs");
     const labels = { helpfulness: 3 };
-    expect(await detectKind(rowsFile({ prompt: "p", response: "x", labels, responses: null }).path)).toBe(
+    expect(await detectKind(rowsFile({ prompt: "p", response: "x", labels, responses: null }))).toBe(
       "ratings",
     );
   });
