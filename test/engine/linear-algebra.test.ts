@@ -47,25 +47,28 @@ describe("the Gram product", () => {
 });
 
 describe("the Cholesky factorization", () => {
-  it.each([1, 5, 64, 65, 128, 300])("solves a system of %i unknowns for several right-hand sides", async (H) => {
-    const R = 3;
-    const a = positiveDefinite(H);
-    const solution = Float64Array.from({ length: R * H }, (_, i) => Math.sin(i + 1)); // [R, H]
-    const system = new Float64Array((H + R) * H);
-    system.set(a);
-    for (let r = 0; r < R; r++) {
-      for (let i = 0; i < H; i++) {
-        for (let j = 0; j < H; j++) system[(H + r) * H + i]! += a[i * H + j]! * solution[r * H + j]!;
+  it.each([1, 5, 64, 65, 128, 300])(
+    "solves a system of %i unknowns for several right-hand sides",
+    async (H) => {
+      const R = 3;
+      const a = positiveDefinite(H);
+      const solution = Float64Array.from({ length: R * H }, (_, i) => Math.sin(i + 1)); // [R, H]
+      const system = new Float64Array((H + R) * H);
+      system.set(a);
+      for (let r = 0; r < R; r++) {
+        for (let i = 0; i < H; i++) {
+          for (let j = 0; j < H; j++) system[(H + r) * H + i]! += a[i * H + j]! * solution[r * H + j]!;
+        }
       }
-    }
-    // What lies above the diagonal is nobody's business.
-    for (let i = 0; i < H; i++) system.fill(Number.NaN, i * H + i + 1, (i + 1) * H);
-    const cholesky = await openCholesky(H);
-    expect(await cholesky.factorize(system, system)).toBeGreaterThanOrEqual(1);
-    const found = await cholesky.backSubstitute(system);
-    await cholesky.close();
-    for (let i = 0; i < R * H; i++) expect(Math.abs(found[i]! - solution[i]!)).toBeLessThan(1e-11);
-  });
+      // What lies above the diagonal is nobody's business.
+      for (let i = 0; i < H; i++) system.fill(Number.NaN, i * H + i + 1, (i + 1) * H);
+      const cholesky = await openCholesky(H);
+      expect(await cholesky.factorize(system, system)).toBeGreaterThanOrEqual(1);
+      const found = await cholesky.backSubstitute(system);
+      await cholesky.close();
+      for (let i = 0; i < R * H; i++) expect(Math.abs(found[i]! - solution[i]!)).toBeLessThan(1e-11);
+    },
+  );
 
   it("leaves the factor in the lower triangle", async () => {
     const H = 200;
