@@ -6,8 +6,7 @@ export {
   type ExportResult,
   exportCheckpoint,
 } from "./armo/export-checkpoint.ts";
-export { type GatingHistory, type TrainGatingOptions, trainGating } from "./armo/gating-training.ts";
-
+export {
   type Balance,
   type CheckpointOptions,
   type GatingData,

@@ -62,11 +62,14 @@ Trained on ${report.rows.ratings.used} ratings and ${report.rows.pairs.used} pai
 
 - A score is a real number, not a probability; compare scores of responses to one prompt only.
 - The validation prompts chose the penalties and stopped the gate, so the figures above flatter a little; measure on other prompts
-  (\`armorm evaluate pairs --drop-overlaps\`).
+  (\`armorm evaluate pairs --drop-overlaps\`).${refitted(report) ? " With `--refit` the rewards were fitted to their ratings, too." : ""}
 - An objective with a small R² says little about single responses, and debiasing makes it no better.
 - Rewards are predictions of what the raters of these data would have said, of conversations like theirs.
 `;
 }
+
+const refitted = ({ options: { regression } }: TrainingReport): boolean =>
+  (regression as { refit?: boolean } | undefined)?.refit === true;
 
 function dataLines({ sets }: TrainingReport): string {
   const line = (what: string, { directory, rows, run }: SetReference) =>

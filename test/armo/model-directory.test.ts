@@ -126,7 +126,7 @@ test("its card names the objectives, the backbone and its licence's hold, and wh
     "| kind | mine |",
     "Its licence, apache-2.0, holds",
     "`tiny`",
-    "Not fitted: wit (no-rows)",
+    "Not fitted: wit (no-rows: add ratings)",
     "reward · 4 + 1",
   ]) {
     expect(card).toContain(text);

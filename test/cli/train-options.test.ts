@@ -74,6 +74,8 @@ describe("armorm train", () => {
       expect(objective.trainRows).toBe(plain.objectives[k]!.trainRows + plain.objectives[k]!.validationRows);
       expect(objective.validationRows).toBe(plain.objectives[k]!.trainRows);
     }
+    expect(readFileSync(at("model/README.md"), "utf8")).toContain("With `--refit`");
+    expect(readFileSync(at("plain/README.md"), "utf8")).not.toContain("With `--refit`");
     const config = (name: string) => JSON.parse(readFileSync(at(`${name}/config.json`), "utf8"));
     for (const [k, { scale }] of config("model").objectives.entries()) {
       const before = config("plain").objectives[k].scale;
