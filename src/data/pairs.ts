@@ -1,5 +1,5 @@
 import { type Message, validateMessages } from "../chat/messages.ts";
-import { badRow, type Fields, fieldsOf, promptFrom, responseFrom, subsetOf } from "./fields.ts";
+import { badRow, describe, type Fields, fieldsOf, promptFrom, responseFrom, subsetOf } from "./fields.ts";
 import { type FormatOptions, formatReader } from "./formats/formats.ts";
 import type { DataLocation } from "./location.ts";
 import { normalizePrompt, promptHash } from "./prompt-hash.ts";
