@@ -18,11 +18,11 @@ export function evaluateBestOfNCommand(): Command {
       "how good the response is that a model picks from n, beside the best there is, a vote, chance and length",
     )
     .option("--drop-overlaps", "leave out prompts that a model was trained on");
-  return withEvaluationOptions(
-    command,
-    "prompts",
-    "prompts with labelled responses, as embed --kind best-of-n takes them",
-  )
+  return withEvaluationOptions(command, {
+    unit: "prompts",
+    data: "prompts with labelled responses, as embed --kind best-of-n takes them",
+    format: false,
+  })
     .action(run)
     .addHelpText(
       "after",

@@ -28,7 +28,7 @@ export function evaluatePairsCommand(): Command {
       "with --data: accuracies by these fields of the rows too, as in label_source,ids.model",
       parseList,
     );
-  return withEvaluationOptions(command, "pairs", "pairs, as embed takes them")
+  return withEvaluationOptions(command, { unit: "pairs", data: "pairs, as embed takes them", format: true })
     .action(run)
     .addHelpText(
       "after",

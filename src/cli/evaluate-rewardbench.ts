@@ -5,7 +5,7 @@ import { PUBLISHED_SCORES } from "../evaluation/published-scores.ts";
 import { SECTION_NAMES } from "../evaluation/reward-bench.ts";
 import { type EvaluationFlags, withEvaluationOptions } from "./evaluation-run.ts";
 import { intervalText, printAnalysis, printComparisons, printCounts } from "./evaluation-tables.ts";
-import { type Column, integer, percent, print, table } from "./output.ts";
+import { type Column, integer, percent, print, printJson, table } from "./output.ts";
 import { evaluatePairModels, finishPairs } from "./pair-run.ts";
 
 interface RewardBenchFlags extends EvaluationFlags {
@@ -24,23 +24,32 @@ export function evaluateRewardBenchCommand(): Command {
       "--reference-counts",
       "weigh the two xstest subsets by each other's number of pairs, as published scores did",
     );
-  return withEvaluationOptions(
-    command,
-    "pairs",
-    `the benchmark: ${OFFICIAL}, or its Parquet or JSONL; NAME=FILE for a prior set`,
-  )
+  command.option(
+    "--accuracies <file>",
+    "instead of a model: sections and scores of accuracies that are known, a JSON object by subset",
+  );
+  return withEvaluationOptions(command, {
+    unit: "pairs",
+    data: `the benchmark: ${OFFICIAL}, or its Parquet or JSONL; NAME=FILE for a prior set`,
+    format: true,
+  })
     .action(run)
     .addHelpText(
       "after",
       `
 Examples:
   armorm evaluate rewardbench --model model --data ${OFFICIAL} --out rewardbench
+  armorm evaluate rewardbench --accuracies docs/published-accuracies.json --reference-counts
   armorm embed --backbone ./backbone --data ${OFFICIAL} --out embedded/rewardbench
   armorm evaluate rewardbench --model model other --embeddings embedded/rewardbench`,
     );
 }
 
 async function run(flags: RewardBenchFlags): Promise<void> {
+  if (flags.accuracies !== undefined) {
+    await scoreAccuracies(flags.accuracies, flags);
+    return;
+  }
   const [{ reportRewardBench }, models] = await Promise.all([
     import("../evaluation/evaluate-reward-bench.ts"),
     evaluatePairModels("evaluate rewardbench", flags),
@@ -59,6 +68,36 @@ async function run(flags: RewardBenchFlags): Promise<void> {
     printTable(evaluations);
     printComparisons(comparisons);
   });
+}
+
+/** Sections and scores of accuracies that somebody else has measured. */
+async function scoreAccuracies(
+  path: string,
+  { referenceCounts = false, json }: RewardBenchFlags,
+): Promise<void> {
+  const [{ rewardBench }, { readAccuracies }] = await Promise.all([
+    import("../evaluation/reward-bench.ts"),
+    import("../evaluation/known-accuracies.ts"),
+  ]);
+  const result = rewardBench(await readAccuracies(path), { referenceCounts });
+  if (json) {
+    printJson({ benchmark: "rewardbench", referenceCounts, ...result });
+    return;
+  }
+  const figures: readonly (readonly [string, number])[] = [
+    ...SECTION_NAMES.map((name) => [name, result.sections[name]] as const),
+    ["four-section mean", result.score],
+    ["prior sets", result.priorSets],
+    ["with prior sets", result.scoreWithPriorSets],
+  ];
+  for (const [name, share] of figures) print(`${name.padEnd(18)} ${(100 * share).toFixed(2).padStart(6)} %`);
+  printMissing(result);
+}
+
+function printMissing({ missing, unknown }: Pick<RewardBenchEvaluation, "missing" | "unknown">): void {
+  if (missing.subsets.length > 0) print(pc.yellow(`missing subsets: ${missing.subsets.join(", ")}`));
+  if (missing.sections.length > 0) print(pc.yellow(`no score: nothing of ${missing.sections.join(", ")}`));
+  if (unknown.length > 0) print(pc.yellow(`outside the benchmark: ${unknown.join(", ")}`));
 }
 
 function printRewardBench(evaluation: RewardBenchEvaluation): void {
@@ -128,10 +167,7 @@ function printRewardBench(evaluation: RewardBenchEvaluation): void {
       ),
     );
   }
-  if (missing.subsets.length > 0) print(pc.yellow(`missing subsets: ${missing.subsets.join(", ")}`));
-  if (missing.sections.length > 0) {
-    print(pc.yellow(`no score: nothing of ${missing.sections.join(", ")}`));
-  }
+  printMissing({ missing, unknown: [] });
   printAnalysis(evaluation);
 }
 

@@ -13,7 +13,11 @@ export function evaluateRewardBench2Command(): Command {
   const command = new Command("rewardbench2").description(
     "RewardBench 2: five subsets of best-of-4, Ties, and the mean of the six",
   );
-  return withEvaluationOptions(command, "prompts", `the benchmark: ${OFFICIAL}, or its Parquet or JSONL`)
+  return withEvaluationOptions(command, {
+    unit: "prompts",
+    data: `the benchmark: ${OFFICIAL}, or its Parquet or JSONL`,
+    format: false,
+  })
     .action(run)
     .addHelpText(
       "after",

@@ -23,7 +23,10 @@ import { downloadModel, type ModelFlags, openModel, withOpeningOptions } from ".
 
 /** Options of every benchmark. */
 export interface EvaluationFlags extends Omit<ModelFlags, "model"> {
+  /** Always there, unless known accuracies take its place. */
   model: string[];
+  /** A file of known accuracies, of the benchmark that takes one. */
+  accuracies?: string;
   data?: string[];
   format?: string;
   embeddings?: string[];
@@ -33,10 +36,16 @@ export interface EvaluationFlags extends Omit<ModelFlags, "model"> {
   json?: boolean;
 }
 
-/** Adds the options of every benchmark. @param unit What a row is. @param data What `--data` takes. */
-export function withEvaluationOptions(command: Command, unit: string, data: string): Command {
+/** Flags as they are given, before anything is required of them. */
+type GivenFlags = Omit<EvaluationFlags, "model"> & Partial<Pick<EvaluationFlags, "model">>;
+
+/** Adds the options of every benchmark: what a row is, what `--data` takes, and whether rows come in several formats. */
+export function withEvaluationOptions(
+  command: Command,
+  { unit, data, format }: { readonly unit: string; readonly data: string; readonly format: boolean },
+): Command {
   command
-    .requiredOption(
+    .option(
       "--model <location...>",
       "model directory, checkpoint, or org/name on the hub; several stand side by side",
     )
@@ -49,19 +58,20 @@ export function withEvaluationOptions(command: Command, unit: string, data: stri
     )
     .option("--json", "print the evaluation as JSON")
     // Before anything is downloaded.
-    .hook("preAction", (_, action) => requireUsage(action.opts<EvaluationFlags>()));
-  return withDownloads(withOpeningOptions(withFormatOption(command)), downloadModels);
+    .hook("preAction", (_, action) => requireUsage(action.opts<GivenFlags>()));
+  return withDownloads(withOpeningOptions(format ? withFormatOption(command) : command), downloadModels);
 }
 
-async function downloadModels(flags: EvaluationFlags): Promise<Partial<EvaluationFlags>> {
+async function downloadModels(flags: GivenFlags): Promise<Partial<EvaluationFlags>> {
   const model: string[] = [];
   let { backbone } = flags;
-  for (const location of flags.model) {
+  for (const location of flags.model ?? []) {
     const found = await downloadModel({ ...flags, model: location });
     model.push(found.model ?? location);
     // One backbone for all is what the user named; otherwise each model has its own.
     if (flags.backbone !== undefined) backbone = found.backbone ?? backbone;
   }
+  if (model.length === 0) return {};
   return backbone === undefined ? { model } : { model, backbone };
 }
 
@@ -182,7 +192,18 @@ export async function evaluateModels<Row, Collected>(
   return evaluated;
 }
 
-function requireUsage({ model, data, embeddings }: EvaluationFlags): void {
+function requireUsage({ model, data, embeddings, accuracies }: GivenFlags): void {
+  if (accuracies !== undefined) {
+    if (model === undefined && data === undefined && embeddings === undefined) return;
+    throw new InputError(
+      "wrong-usage",
+      "evaluate: expected --accuracies alone, got a model or data too",
+      "give either known accuracies, or a model and data",
+    );
+  }
+  if (model === undefined) {
+    throw new InputError("wrong-usage", "evaluate: expected --model, got none", "name a model, or several");
+  }
   if ((data === undefined) === (embeddings === undefined)) {
     throw new InputError(
       "wrong-usage",

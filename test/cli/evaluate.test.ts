@@ -280,3 +280,29 @@ describe("best of N", () => {
     expect(wrong.code).toBe(2);
   });
 });
+
+test("accuracies that are known give sections and scores, with the published counts and the right ones", async () => {
+  const published = join(import.meta.dirname, "../../docs/published-accuracies.json");
+  const args = ["rewardbench", "--accuracies", published];
+  const swapped = await evaluate(...args, "--reference-counts");
+  const right = await evaluate(...args);
+  expect((100 * swapped.json.scoreWithPriorSets).toFixed(1)).toBe("89.0");
+  expect((100 * right.json.scoreWithPriorSets).toFixed(1)).toBe("88.6");
+  expect(right.json).toMatchObject({
+    benchmark: "rewardbench",
+    referenceCounts: false,
+    missing: { subsets: [] },
+  });
+  writeFileSync(at("percent.json"), '{"alpacaeval-easy": 97}');
+  const percent = await evaluate("rewardbench", "--accuracies", at("percent.json"));
+  expect(percent).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/alpacaeval-easy: expected a share from 0 to 1, got 97/),
+  });
+  const both = await evaluate(...args, "--model", at("first"));
+  expect(both).toMatchObject({ code: 2, stderr: expect.stringMatching(/expected --accuracies alone/) });
+  expect(await evaluate("pairs", "--data", at("bench.jsonl"))).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/expected --model, got none/),
+  });
+});

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { PUBLISHED_ACCURACIES, PUBLISHED_SCORES } from "../../src/evaluation/published-scores.ts";
+import { PUBLISHED_SCORES } from "../../src/evaluation/published-scores.ts";
 import { officialPairs, rewardBench, SECTION_NAMES, SECTIONS } from "../../src/evaluation/reward-bench.ts";
 import { creditOf, PROMPTS_2, rewardBench2 } from "../../src/evaluation/reward-bench-2.ts";
 import { scoreTies } from "../../src/evaluation/ties.ts";
@@ -9,6 +9,9 @@ import { scoreTies } from "../../src/evaluation/ties.ts";
 const golden = (name: string) =>
   JSON.parse(readFileSync(join(import.meta.dirname, "../golden/rewardbench", name), "utf8"));
 const TOLERANCE = 1e-12;
+const PUBLISHED_ACCURACIES: Readonly<Record<string, number>> = JSON.parse(
+  readFileSync(join(import.meta.dirname, "../../docs/published-accuracies.json"), "utf8"),
+);
 
 describe("RewardBench 1", () => {
   const { example_counts, sections, real_subset_sizes, cases } = golden("v1.json");
