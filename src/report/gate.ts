@@ -2,12 +2,18 @@ import type { GateMeans } from "../armo/gate-means.ts";
 import { type Html, html } from "./html.ts";
 import { fixed, integer } from "./numbers.ts";
 import type { ReportData } from "./report-data.ts";
-import { section } from "./section.ts";
+import { details, section } from "./section.ts";
+import { ofPairs } from "./stored-evaluations.ts";
 
 /** How the gate mixes objectives, by subset, source or family: a heat map per set of pairs. */
 export function gateSection({ evaluations = [], training }: ReportData): Html | null {
   const sets = [
-    ...evaluations.map(({ name, evaluation }) => ({ name, means: evaluation.gating ?? {} })),
+    ...ofPairs(evaluations).flatMap(({ name, evaluation }) => [
+      ...(evaluation.benchmark === "rewardbench"
+        ? [{ name: `${name}, by section`, means: evaluation.gatingBySection ?? {} }]
+        : []),
+      { name, means: evaluation.gating ?? {} },
+    ]),
     { name: "validation pairs", means: training?.gating ?? {} },
   ].filter(({ means }) => Object.keys(means).length > 0);
   if (sets.length === 0) return null;
@@ -23,6 +29,9 @@ export function gateSection({ evaluations = [], training }: ReportData): Html | 
 ${shown && html`<p class="note">* Nothing of this reward is left after debiasing, so its weight counts for nothing.</p>`}`,
   );
 }
+
+/** Rows of a map that is shown at once; larger ones are opened. */
+const SHOWN = 16;
 
 const objectivesOf = (means: GateMeans): string[] => [
   ...new Set(Object.values(means).flatMap(({ gatingOutput }) => Object.keys(gatingOutput))),
@@ -47,6 +56,7 @@ function heatMap(name: string, means: GateMeans, targets: ReadonlySet<string>): 
     });
     return html`<tr><th>${group} <small>${integer(n)}</small></th>${cells}</tr>`;
   });
-  return html`<div class="scroll"><table class="heat">
+  const map = html`<div class="scroll"><table class="heat">
 <thead><tr><th>${name}</th>${heads}</tr></thead><tbody class="${upright && "narrow"}">${rows}</tbody></table></div>`;
+  return groups.length > SHOWN ? details(`${name}: ${integer(groups.length)} kinds of prompts`, map) : map;
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { readComparedAnswers, readEvaluation } from "../../src/report/write-report.ts";
+import { readComparedAnswers, readEvaluation } from "../../src/report/read-files.ts";
 import { comparison, evaluation } from "./report-fixture.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "armorm-report-"));
