@@ -7,18 +7,20 @@ import { columns, section } from "./section.ts";
 import { type Named, ofPairs, type StoredPairAnalysis } from "./stored-evaluations.ts";
 
 /** What each objective does for the accuracy, and adds to the margin. Models of one objective have nothing to tell apart. */
-export function evaluatedObjectiveSection({ evaluations = [] }: ReportData): Html | null {
-  const tables = ofPairs(evaluations).flatMap((named) => table(named) ?? []);
+export function evaluatedObjectiveSection({ evaluations = [], training }: ReportData): Html | null {
+  const targets = new Set(training?.debias);
+  const tables = ofPairs(evaluations).flatMap((named) => table(named, targets) ?? []);
   if (tables.length === 0) return null;
   return section(
     "contributions",
     "What each objective does",
     "Accuracy of the objective’s reward alone, and of the score without its contribution: where that is higher than with it, the objective hurts here. The bars are mean contributions and sum to the mean margin. ρ is Spearman’s correlation of the objective’s reward difference with the length difference.",
-    columns(tables),
+    html`${columns(tables)}
+${targets.size > 0 && html`<p class="note">* What it adds is what debiasing takes from the other rewards.</p>`}`,
   );
 }
 
-function table({ name, evaluation }: Named<StoredPairAnalysis>): Html | null {
+function table({ name, evaluation }: Named<StoredPairAnalysis>, targets: ReadonlySet<string>): Html | null {
   const objectives = Object.entries(evaluation.objectives ?? {});
   if (objectives.length < 2) return null;
   const sorted = objectives.sort(
@@ -30,9 +32,11 @@ function table({ name, evaluation }: Named<StoredPairAnalysis>): Html | null {
     4,
     WIDTH - 4,
   ]);
-  const rows = sorted.map(([objective, figures]) => row(objective, figures, accuracy, x));
+  const rows = sorted.map(([objective, figures]) =>
+    row(targets.has(objective) ? `${objective}*` : objective, figures, accuracy, x),
+  );
   return html`<div class="scroll"><table class="contributions">
-<thead><tr><th>${name}</th><th class="number">alone</th><th class="number">without it</th><th class="number" colspan="2">adds to the margin</th><th class="number">ρ with length</th></tr></thead>
+<thead><tr><th>${name}</th><th class="number">alone</th><th class="number">without it</th><th class="number">adds to margin</th><th></th><th class="number">ρ with length</th></tr></thead>
 <tbody>${rows}</tbody>
 <tbody><tr class="model"><th>all together</th><td class="number">${percent(accuracy)}</td><td></td><td class="number">${signed(total, 3)}</td><td class="plot">${bar(total ?? Number.NaN, x)}</td><td class="number">${fixed(evaluation.length?.correlation, 2)}</td></tr></tbody></table></div>`;
 }

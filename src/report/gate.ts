@@ -25,13 +25,16 @@ export function gateSection({ evaluations = [], training }: ReportData): Html | 
     "gate",
     "What the gate weighs",
     "Mean gating output by kind of prompt: how much each objective counts there. Rows that look alike say that the gate hardly tells these prompts apart.",
-    html`<div class="maps">${sets.map(({ name, means }) => heatMap(name, means, targets))}</div>
+    html`<div class="maps">${sets.filter(isShort).map(({ name, means }) => heatMap(name, means, targets))}</div>
+${sets.filter((set) => !isShort(set)).map(({ name, means }) => details(`${name}: ${integer(Object.keys(means).length)} kinds of prompts`, heatMap(name, means, targets)))}
 ${shown && html`<p class="note">* Nothing of this reward is left after debiasing, so its weight counts for nothing.</p>`}`,
   );
 }
 
 /** Rows of a map that is shown at once; larger ones are opened. */
 const SHOWN = 16;
+
+const isShort = ({ means }: { readonly means: GateMeans }): boolean => Object.keys(means).length <= SHOWN;
 
 const objectivesOf = (means: GateMeans): string[] => [
   ...new Set(Object.values(means).flatMap(({ gatingOutput }) => Object.keys(gatingOutput))),
@@ -56,7 +59,6 @@ function heatMap(name: string, means: GateMeans, targets: ReadonlySet<string>): 
     });
     return html`<tr><th>${group} <small>${integer(n)}</small></th>${cells}</tr>`;
   });
-  const map = html`<div class="scroll"><table class="heat">
+  return html`<div class="scroll"><table class="heat">
 <thead><tr><th>${name}</th>${heads}</tr></thead><tbody class="${upright && "narrow"}">${rows}</tbody></table></div>`;
-  return groups.length > SHOWN ? details(`${name}: ${integer(groups.length)} kinds of prompts`, map) : map;
 }

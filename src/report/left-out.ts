@@ -23,5 +23,6 @@ export function leftOut(evaluation: StoredPairAnalysis): Html | null {
 
 function kindsOf(rejected: StoredPairAnalysis["rejected"]): string {
   const tooLong = rejected.filter(({ kind }) => kind === "too-long").length;
-  return tooLong === 0 ? "" : ` (${integer(tooLong)} too long)`;
+  if (tooLong === 0) return "";
+  return tooLong === rejected.length ? ", being too long" : ` (${integer(tooLong)} too long)`;
 }

@@ -65,8 +65,8 @@ function panels(evaluation: StoredRewardBench): Content[] {
       ([rule, figures]) =>
         html`<tr class="baseline"><th>${rule}</th><td class="number">${percent(of(figures))}</td><td class="plot">${bar(of(figures), null)}</td></tr>`,
     );
-    return html`<div class="panel"><h4>${title}</h4><table>
-<tr class="model"><th>this model ${bounds && html`<small>${intervalText(bounds)}</small>`}</th><td class="number">${percent(of(evaluation))}</td><td class="plot">${bar(of(evaluation), bounds)}</td></tr>${rows}</table></div>`;
+    return html`<div class="panel"><h4>${title}${bounds && html` <small>${intervalText(bounds)}</small>`}</h4><table>
+<tr class="model"><th>this model</th><td class="number">${percent(of(evaluation))}</td><td class="plot">${bar(of(evaluation), bounds)}</td></tr>${rows}</table></div>`;
   };
   return [
     panel("Four-section mean", ({ score }) => score, interval),

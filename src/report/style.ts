@@ -25,6 +25,7 @@ h2 { margin: 0 0 4px; font-size: 18px; }
 h3 { margin: 20px 0 8px; font-size: 15px; }
 .lead + h3, .columns > * > h3:first-child { margin-top: 0; }
 h4 { margin: 0 0 4px; font-size: 14px; }
+h3 small, h4 small { font-weight: 400; }
 a { color: var(--accent); }
 section { margin-top: 16px; padding: 20px 24px 22px; background: var(--card); border: 1px solid var(--rule); border-radius: 12px; box-shadow: var(--shadow); }
 .lead { max-width: 78ch; margin: 0 0 16px; color: var(--quiet); font-size: 14px; }
@@ -74,6 +75,7 @@ tr.model > * { font-weight: 650; }
 tr.model small { font-weight: 400; }
 .change { display: inline-block; min-width: 34px; }
 .differs { padding: 0 4px; background: var(--warn); border-radius: 4px; }
+.contributions { max-width: 820px; }
 .sides { width: auto; }
 .published { color: var(--quiet); }
 .accuracies .quiet { font-weight: 400; font-size: 12px; }
