@@ -28,9 +28,10 @@ ${details("figures", table(curve))}`,
 
 const LINES = [
   { kind: "oracle", title: "oracle", of: (point: BestOfNPoint) => point.oracle },
-  { kind: "chosen", title: "this model", of: (point: BestOfNPoint) => point.accuracy },
   { kind: "majority", title: "majority vote", of: (point: BestOfNPoint) => point.majority },
   { kind: "random", title: "random pick", of: (point: BestOfNPoint) => point.random },
+  // Drawn last, over the others.
+  { kind: "chosen", title: "this model", of: (point: BestOfNPoint) => point.accuracy },
 ] as const;
 
 const WIDTH = 500;

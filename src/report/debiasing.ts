@@ -22,9 +22,9 @@ export function debiasingPlots({ debias, transform }: StoredTraining): Html[] {
   });
 }
 
-const WIDTH = 560;
-const LABELS = 190;
-const VALUES = 110;
+const WIDTH = 500;
+const LABELS = 170;
+const VALUES = 96;
 const ROW = 26;
 const TOP = 24;
 
@@ -48,7 +48,7 @@ function dumbbells(rows: readonly DebiasReport[], v: number, target: string): Ht
     const y = TOP + (i + 0.5) * ROW;
     const change = `${fixed(before, 2)} → ${fixed(after, 2)}`;
     return html`<g><title>${row.name}: ${change}${row.status === "ok" ? "" : ` (${row.status})`}</title>
-<text class="label" x="${LABELS}" y="${y + 4}" text-anchor="end">${shorten(row.name, 26)}</text>
+<text class="label" x="${LABELS}" y="${y + 4}" text-anchor="end">${shorten(row.name, 24)}</text>
 <path class="link" d="M${at(x(before))} ${y}H${at(x(after))}"/>
 <circle class="before" cx="${at(x(before))}" cy="${y}" r="5"/><circle class="after" cx="${at(x(after))}" cy="${y}" r="5"/>
 <text class="value" x="${WIDTH}" y="${y + 4}" text-anchor="end">${change}</text></g>`;

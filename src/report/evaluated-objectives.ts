@@ -1,6 +1,6 @@
 import type { ObjectiveAccuracy } from "../evaluation/pair-analysis.ts";
 import { type Html, html } from "./html.ts";
-import { fixed, isNumber, percent, signed } from "./numbers.ts";
+import { fixed, isNumber, percent, points, signed } from "./numbers.ts";
 import type { ReportData } from "./report-data.ts";
 import { at, extent, linear, type Scale } from "./scale.ts";
 import { columns, section } from "./section.ts";
@@ -54,7 +54,7 @@ function row(
   accuracy: number,
   x: Scale,
 ): Html {
-  const change = isNumber(without) && isNumber(accuracy) ? signed(100 * (without - accuracy), 1) : null;
+  const change = isNumber(without) && isNumber(accuracy) ? points(without - accuracy) : null;
   return html`<tr><th>${name}</th><td class="number">${percent(alone)}</td>
 <td class="number">${percent(without)}${change !== null && html` <small class="change">${change}</small>`}</td>
 <td class="number">${signed(meanContribution, 3)}</td><td class="plot">${bar(meanContribution, x)}</td>

@@ -2,7 +2,7 @@ import type { HardPair } from "../evaluation/pair-analysis.ts";
 import type { PairTexts } from "../evaluation/pair-texts.ts";
 import { contributionBars } from "./contribution-bars.ts";
 import { type Html, html } from "./html.ts";
-import { integer, signed } from "./numbers.ts";
+import { counted, integer, signed } from "./numbers.ts";
 import type { NamedEvaluation, ReportData } from "./report-data.ts";
 import { details, section } from "./section.ts";
 import { ofPairs } from "./stored-evaluations.ts";
@@ -44,8 +44,7 @@ ${texts && details("texts", textsOf(texts))}</div>`;
 
 function lengthText(difference: number): string {
   if (difference === 0) return "as long as the other";
-  const tokens = Math.abs(difference) === 1 ? "token" : "tokens";
-  return `${integer(Math.abs(difference))} ${tokens} ${difference > 0 ? "longer" : "shorter"}`;
+  return `${counted(Math.abs(difference), "token")} ${difference > 0 ? "longer" : "shorter"}`;
 }
 
 /** Characters of a text shown. */

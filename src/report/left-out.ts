@@ -1,5 +1,5 @@
 import { type Html, html } from "./html.ts";
-import { integer } from "./numbers.ts";
+import { counted, integer } from "./numbers.ts";
 import type { StoredPairAnalysis } from "./stored-evaluations.ts";
 
 /** What went into an evaluation and should not have, and what did not go into it. */
@@ -11,9 +11,9 @@ export function leftOut(evaluation: StoredPairAnalysis): Html | null {
     seen > 0 && `${integer(seen)} of these pairs have a prompt that training saw: expect less on others.`,
     overlaps &&
       overlaps.dropped > 0 &&
-      `${integer(overlaps.dropped)} pairs with a prompt that training saw were left out.`,
+      `${counted(overlaps.dropped, "pair")} with a prompt that training saw left out.`,
     rejected.length > 0 &&
-      `${integer(rejected.length)} pairs could not be scored${kindsOf(rejected)}${benchmark === "rewardbench" ? ": they count as wrong" : ""}.`,
+      `${counted(rejected.length, "pair")} could not be scored${kindsOf(rejected)}${benchmark === "rewardbench" ? ", counted as wrong" : ""}.`,
     ties > 0 && `Ties: ${integer(ties)}.`,
     samePrompt + otherPrompt > 0 &&
       `Ids that occur again in their subset: ${integer(samePrompt)} with the same prompt, ${integer(otherPrompt)} with another.`,

@@ -1,7 +1,7 @@
 import type { ModelComparison } from "../evaluation/compare-models.ts";
 import { type Html, html } from "./html.ts";
 import type { ModelComparisonData } from "./model-comparison.ts";
-import { integer, isNumber, signed } from "./numbers.ts";
+import { integer, isNumber, points } from "./numbers.ts";
 import { at, linear, type Scale, ticks } from "./scale.ts";
 import { section } from "./section.ts";
 
@@ -35,10 +35,10 @@ const HEIGHT = 22;
 function row(comparison: ModelComparison, labels: ReadonlyMap<string, string>, x: Scale): Html {
   const { first, second, n, difference, interval, onlyFirst, onlySecond, pValue } = comparison;
   const [low, high] = interval;
-  const bounds = isNumber(low) && isNumber(high) ? `${signed(100 * low, 1)} … ${signed(100 * high, 1)}` : "–";
+  const bounds = isNumber(low) && isNumber(high) ? `${points(low)} … ${points(high)}` : "–";
   const name = (model: string) => labels.get(model) ?? model;
   return html`<tr><th>${name(second)} <span class="quiet">against</span> ${name(first)}</th>
-<td class="number"><b>${signed(100 * difference, 1)}</b></td><td class="plot">${plot(difference, interval, x)}</td><td class="number quiet">${bounds}</td>
+<td class="number"><b>${points(difference)}</b></td><td class="plot">${plot(difference, interval, x)}</td><td class="number quiet">${bounds}</td>
 <td class="number">${integer(onlySecond)}</td><td class="number">${integer(onlyFirst)}</td>
 <td class="number">${isNumber(pValue) ? (pValue < 0.0001 ? "< 0.0001" : pValue.toFixed(4)) : "–"}</td><td class="number quiet">${integer(n)}</td></tr>`;
 }
@@ -53,7 +53,7 @@ ${isNumber(low) && isNumber(high) && html`<path class="whisker" d="M${at(x(low))
 function axis(x: Scale): Html {
   const labels = ticks(x.domain, 4).map(
     (share) =>
-      html`<text x="${at(x(share))}" y="12" text-anchor="middle">${signed(100 * share, x.domain[1] < 0.04 ? 1 : 0)}</text>`,
+      html`<text x="${at(x(share))}" y="12" text-anchor="middle">${points(share, x.domain[1] < 0.04 ? 1 : 0)}</text>`,
   );
   return html`<svg viewBox="0 0 ${WIDTH} 16" width="${WIDTH}" height="16" aria-hidden="true">${labels}</svg>`;
 }

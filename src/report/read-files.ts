@@ -34,7 +34,7 @@ const KEYS: Readonly<Record<StoredEvaluation["benchmark"], readonly string[]>> =
 export async function readEvaluation(path: string, model: string): Promise<NamedEvaluation> {
   const remedy = "give a file that `armorm evaluate … --json` has printed";
   const document = parseFields(await readText(path, remedy), path, "an evaluation", remedy, ["benchmark"]);
-  const keys = KEYS[document.benchmark as StoredEvaluation["benchmark"]] as readonly string[] | undefined;
+  const keys = new Map(Object.entries(KEYS)).get(String(document.benchmark));
   if (!keys) {
     const what = `${path}: expected an evaluation of ${Object.keys(KEYS).join(", ")}, got benchmark ${JSON.stringify(document.benchmark)}`;
     throw new InputError("not-a-report", what, remedy);

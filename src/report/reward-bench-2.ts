@@ -3,7 +3,7 @@ import { accuracyCells, accuracyHeads } from "./accuracy-rows.ts";
 import { type Html, html } from "./html.ts";
 import { fixed, integer, percent } from "./numbers.ts";
 import type { ReportData } from "./report-data.ts";
-import { columns, section } from "./section.ts";
+import { details, section } from "./section.ts";
 import { type Named, ofBenchmark, type StoredRewardBench2 } from "./stored-evaluations.ts";
 
 /** RewardBench 2: its six subsets, and what Ties is made of. */
@@ -36,24 +36,23 @@ function bench({ name, evaluation }: Named<StoredRewardBench2>): Html {
   return html`<h3>${name}</h3>
 ${missing.length > 0 && html`<p class="warning">No score: ${missing.join(", ")} ${missing.length === 1 ? "is" : "are"} missing.</p>`}
 ${other.length > 0 && html`<p class="warning">This is not the official set: ${other.map(([subset]) => subset).join(", ")} ${other.length === 1 ? "has" : "have"} another number of prompts.</p>`}
-${columns([
-  html`<div class="scroll"><table class="accuracies subsets">
+<div class="scroll"><table class="accuracies subsets">
 <thead><tr><th>subset</th><th class="number">prompts</th><th class="number">official</th>${accuracyHeads()}</tr></thead>
 <tbody>${rows}</tbody>
-<tbody><tr class="model"><th>mean of six</th><td></td><td></td>${accuracyCells({ accuracy: score, interval }, CHANCE)}</tr></tbody></table></div>`,
-  ties && tiesTable(ties),
-])}`;
+<tbody><tr class="model"><th>mean of six</th><td></td><td></td>${accuracyCells({ accuracy: score, interval }, CHANCE)}</tr></tbody></table></div>
+${ties && details("What Ties is made of", tiesTable(ties))}`;
 }
 
 function tiesTable(ties: TiesScore): Html {
+  const { tiedAccuracy, refAccuracy, preferred, preferredHard, marginScore } = ties;
   const rows = [
-    ["every right answer above every wrong one, several right", ties.tiedAccuracy, 0.3],
-    ["the same, one right", ties.refAccuracy, 0.3],
-    ["distance to the wrong ones exceeds the spread of the right ones", ties.preferred, 0.2],
-    ["so does the distance with one right answer", ties.preferredHard, 0.2],
-    ["how far, through tanh: −1 … 1", ties.marginScore, 0.01],
+    ["every right answer above every wrong one, several right", percent(tiedAccuracy), 0.3],
+    ["the same, one right", percent(refAccuracy), 0.3],
+    ["distance to the wrong ones exceeds the spread of the right ones", percent(preferred), 0.2],
+    ["so does the distance with one right answer", percent(preferredHard), 0.2],
+    ["how far, through tanh: −1 … 1", fixed(marginScore, 3), 0.01],
   ] as const;
-  return html`<table><thead><tr><th>what Ties is made of <small>${integer(ties.prompts)} prompts of both kinds</small></th><th class="number">share</th><th class="number">weight</th></tr></thead>
-<tbody>${rows.map(([text, share, weight]) => html`<tr><th>${text}</th><td class="number">${percent(share)}</td><td class="number quiet">${fixed(weight, 2)}</td></tr>`)}</tbody>
+  return html`<table class="accuracies"><thead><tr><th>${integer(ties.prompts)} prompts of both kinds</th><th class="number">share</th><th class="number">weight</th></tr></thead>
+<tbody>${rows.map(([text, figure, weight]) => html`<tr><th>${text}</th><td class="number">${figure}</td><td class="number quiet">${fixed(weight, 2)}</td></tr>`)}</tbody>
 <tbody><tr class="model"><th>Ties</th><td class="number">${percent(ties.score)}</td><td></td></tr></tbody></table>`;
 }

@@ -135,6 +135,15 @@ article { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(400p
 .why { margin: 0 0 6px; font-size: 14px; }
 figure + .why { margin-top: 14px; }
 footer { margin-top: 20px; color: var(--quiet); font-size: 12px; }
+@media (max-width: 520px) {
+  main { padding: 20px 10px 32px; }
+  section { padding: 16px 14px 18px; }
+  .tiles { grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 8px; }
+  .tile { padding: 10px 12px; }
+  .tile .figure { font-size: 20px; }
+  table { font-size: 13px; }
+  .accuracies td.plot svg, .accuracies th.axis svg { width: 130px; height: auto; }
+}
 @media print {
   :root {${LIGHT}
     --page: #ffffff; }

@@ -1,6 +1,6 @@
 import { type Content, type Html, html } from "./html.ts";
 import type { ModelComparisonData } from "./model-comparison.ts";
-import { integer, isNumber, percent, signed } from "./numbers.ts";
+import { counted, integer, isNumber, percent, points } from "./numbers.ts";
 import { at, linear, type Scale } from "./scale.ts";
 import { details, section } from "./section.ts";
 
@@ -25,7 +25,7 @@ export function subsetsSideBySide({ models }: ModelComparisonData): Html | null 
     "Subsets side by side",
     "The subsets on which the models differ most first; small subsets differ by chance.",
     html`${table(subsets.slice(0, SHOWN))}
-${more.length > 0 && details(`${integer(more.length)} more subsets`, table(more))}`,
+${more.length > 0 && details(`${counted(more.length, "more subset")}`, table(more))}`,
   );
 }
 
@@ -61,7 +61,7 @@ function difference(accuracies: Subset["accuracies"], spread: number, x: Scale):
   if (accuracies.length > 2) return html`<td class="number">${(100 * spread).toFixed(1)}</td>`;
   const [first, second] = accuracies;
   if (!isNumber(first) || !isNumber(second)) return html`<td class="number">–</td><td></td>`;
-  return html`<td class="number">${signed(100 * (second - first), 1)}</td><td class="plot">${bar(second - first, x)}</td>`;
+  return html`<td class="number">${points(second - first)}</td><td class="plot">${bar(second - first, x)}</td>`;
 }
 
 const WIDTH = 160;
