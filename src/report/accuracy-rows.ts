@@ -8,8 +8,8 @@ import { at, linear } from "./scale.ts";
 export type RowKind = "model" | "baseline" | "subset";
 
 /** The columns that `accuracyCells` fills. */
-export const accuracyHeads = (): Html =>
-  html`<th class="number">accuracy</th><th class="axis">${axis()}</th><th class="number">95 % interval</th>`;
+export const accuracyHeads = (title = "accuracy"): Html =>
+  html`<th class="number">${title}</th><th class="axis">${axis()}</th><th class="number">95 % interval</th>`;
 
 /** @param chance What guessing reaches; null where that has no one answer. */
 export function accuracyCells(

@@ -6,6 +6,7 @@ import { leftOut } from "./left-out.ts";
 import type { ComparedModel, ModelComparisonData } from "./model-comparison.ts";
 import { integer, isNumber, percent } from "./numbers.ts";
 import { publishedTable } from "./published.ts";
+import { benchWarnings } from "./reward-bench.ts";
 import { section } from "./section.ts";
 import type { StoredRewardBench } from "./stored-evaluations.ts";
 
@@ -24,7 +25,8 @@ export function modelScores({ name, models }: ModelComparisonData): Html {
     benches.length > 0
       ? "The four-section mean with its 95\u00a0% interval, and the sections it is made of, beside length alone. Whether two models differ, the paired differences below say better than two intervals."
       : "Accuracy with its 95\u00a0% interval, beside length alone. Whether two models differ, the paired differences below say better than two intervals.",
-    html`<div class="scroll">${benches.length > 0 ? benchTable(name, benches) : pairTable(name, models)}</div>
+    html`${benches[0] && benchWarnings(benches[0].evaluation)}
+<div class="scroll">${benches.length > 0 ? benchTable(name, benches) : pairTable(name, models)}</div>
 ${notes}
 ${benches.length > 0 && publishedTable()}`,
   );
@@ -49,6 +51,10 @@ interface Bench {
 }
 
 function benchTable(name: string, benches: readonly Bench[]): Html {
+  // Without data for all four sections there is no mean, and no place for one.
+  const hasMean = benches.some(({ evaluation }) => isNumber(evaluation.score));
+  const mean = (accuracy: number, interval: readonly [number, number]) =>
+    hasMean && accuracyCells({ accuracy, interval });
   const withPriors = benches.some(({ evaluation }) => isNumber(evaluation.priorSets));
   const sections = (
     figures: Pick<StoredRewardBench, "sections" | "priorSets" | "scoreWithPriorSets">,
@@ -59,15 +65,15 @@ function benchTable(name: string, benches: readonly Bench[]): Html {
     ].map((share) => html`<td class="number">${percent(share)}</td>`);
   const rows = benches.map(
     ({ label, evaluation }) =>
-      html`<tr class="model"><th>${label}</th>${accuracyCells({ accuracy: evaluation.score, interval: evaluation.interval })}${sections(evaluation)}</tr>`,
+      html`<tr class="model"><th>${label}</th>${mean(evaluation.score, evaluation.interval)}${sections(evaluation)}</tr>`,
   );
   const lengths = inOrder(benches[0]!.evaluation.baselineScores)
     .filter(isLength)
     .map(
       ([rule, figures]) =>
-        html`<tr class="baseline"><th>${rule}</th>${accuracyCells({ accuracy: figures.score, interval: [Number.NaN, Number.NaN] })}${sections(figures)}</tr>`,
+        html`<tr class="baseline"><th>${rule}</th>${mean(figures.score, [Number.NaN, Number.NaN])}${sections(figures)}</tr>`,
     );
   const titles = [...SECTION_NAMES, ...(withPriors ? ["prior sets", "with prior"] : [])];
-  return html`<table class="accuracies benches"><thead><tr><th>${name}</th>${accuracyHeads()}${titles.map((title) => html`<th class="number">${title}</th>`)}</tr></thead>
+  return html`<table class="accuracies benches"><thead><tr><th>${name}</th>${hasMean && accuracyHeads("mean")}${titles.map((title) => html`<th class="number">${title}</th>`)}</tr></thead>
 <tbody>${rows}${lengths}</tbody></table>`;
 }

@@ -1,4 +1,4 @@
-import { SECTION_NAMES } from "../evaluation/reward-bench.ts";
+import { SECTION_NAMES, sectionOf } from "../evaluation/reward-bench.ts";
 import { inOrder } from "./accuracy.ts";
 import { intervalText } from "./accuracy-rows.ts";
 import { type Content, type Html, html } from "./html.ts";
@@ -26,28 +26,33 @@ ${publishedTable()}`,
 
 function bench({ name, evaluation }: Named<StoredRewardBench>): Html {
   return html`<h3>${name} <small>${integer(evaluation.n)} pairs scored</small></h3>
-${warnings(evaluation).map((warning) => html`<p class="warning">${warning}</p>`)}
+${benchWarnings(evaluation)}
 <div class="panels">${panels(evaluation)}</div>
 ${leftOut(evaluation)}
 ${subsetTable(evaluation)}`;
 }
 
 /** What makes these figures other than RewardBench's. */
-function warnings({ subsets, missing, unknown, referenceCounts }: StoredRewardBench): string[] {
+export function benchWarnings({ subsets, missing, unknown, referenceCounts }: StoredRewardBench): Html[] {
   const other = Object.entries(subsets).filter(
     ([, { n, officialPairs }]) => officialPairs !== null && officialPairs !== n,
   );
+  // A missing section has been named: its subsets need no second word.
+  const subsetsOfRest = missing.subsets.filter(
+    (name) => !missing.sections.some((section) => section === sectionOf(name)),
+  );
   const list = (names: readonly string[]) => names.join(", ");
-  return [
+  const texts = [
     missing.sections.length > 0 &&
       `No four-section mean: nothing of ${list(missing.sections)} is in these data.`,
     other.length > 0 &&
       `This is not the official set: ${list(other.map(([name]) => name))} ${other.length === 1 ? "has" : "have"} another number of pairs.`,
-    missing.subsets.length > 0 && `Missing, and out of their section’s mean: ${list(missing.subsets)}.`,
+    subsetsOfRest.length > 0 && `Missing, and out of their section’s mean: ${list(subsetsOfRest)}.`,
     unknown.length > 0 && `Outside the benchmark, counted for nothing: ${list(unknown)}.`,
     referenceCounts &&
       "The two xstest subsets are weighed by each other’s number of pairs, as published scores did: compare with those alone.",
   ].filter((warning) => typeof warning === "string");
+  return texts.map((warning) => html`<p class="warning">${warning}</p>`);
 }
 
 type Figures = Pick<StoredRewardBench, "sections" | "score" | "priorSets">;

@@ -142,7 +142,7 @@ footer { margin-top: 20px; color: var(--quiet); font-size: 12px; }
   .tile { padding: 10px 12px; }
   .tile .figure { font-size: 20px; }
   table { font-size: 13px; }
-  .accuracies td.plot svg, .accuracies th.axis svg { width: 130px; height: auto; }
+  .accuracies td.plot svg, .accuracies th.axis svg, .differences td.plot svg, .differences th.axis svg { width: 130px; height: auto; }
 }
 @media print {
   :root {${LIGHT}

@@ -120,4 +120,13 @@ test("RewardBench: sections of every model in one table, beside length and what 
   expect(words).toMatch(/prefer the longer 100\.0 % – 100\.0 %/);
   expect(words).not.toContain("prior sets 0");
   expect(words).toContain("not measured here");
+  expect(words).toContain("not the official set");
+
+  const chat = await evaluateRewardBench(scorerOf(rows.slice(0, 2)), null);
+  const part = models.map((one) => ({ ...one, evaluation: chat }));
+  const partly = wordsOf(
+    sectionOf(renderModelComparison({ name: "rb", models: part, comparisons: [] }), "scores"),
+  );
+  expect(partly).toContain("No four-section mean: nothing of Chat Hard, Safety, Reasoning");
+  expect(partly).toContain("rb Chat Chat Hard Safety Reasoning m0 50.0 % – – –");
 });
