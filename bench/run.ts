@@ -7,7 +7,8 @@
 //     ARMORM_BENCH_LLAMA_CPP=FOLDER npm run bench    uses the one below FOLDER/node_modules
 //
 // Peers in Python come from Debian: python3-torch with libopenblas0-pthread, python3-sklearn, python3-scipy.
-// start-up starts the built package, which npm run bench builds. profile.ts shows where the time of a prefill goes.
+// start-up starts the built package, which npm run bench builds. profile.ts shows where the time of a prefill goes;
+// gating-run.ts is a whole run of gate training at the paper's size, about an hour.
 
 import { parseArgs } from "node:util";
 import { measureDebias } from "./debias.ts";

@@ -1,18 +1,45 @@
 // The public API, in the order of the flow.
 
-export { type GatingHistory, type TrainGatingOptions, trainGating } from "./armo/gating-training.ts";
+export {
+  type ExportOptions,
+  type ExportPlan,
+  type ExportResult,
+  exportCheckpoint,
+} from "./armo/export-checkpoint.ts";
+export {
+  type Balance,
+  type CheckpointOptions,
+  type GatingData,
+  type GatingHistory,
+  type GatingOptions,
+  type TrainGatingOptions,
+  trainGating,
+} from "./armo/gating-training.ts";
+
 export type { Gate, Heads } from "./armo/heads.ts";
+export { encodeHeads } from "./armo/heads-graph.ts";
 export type { ArmoDirectory } from "./armo/model-directory.ts";
 export {
+  type DebiasingOptions,
   fitRewardTransform,
   type RewardTransform,
   type RewardTransformOptions,
 } from "./armo/reward-transform.ts";
-export { fitRidge, type RidgeFit, type RidgeOptions } from "./armo/ridge.ts";
+export {
+  fitRidge,
+  type RatedRows,
+  type RidgeCaution,
+  type RidgeFit,
+  type RidgeOptions,
+  type RidgeStatus,
+  type RowSource,
+  remedyFor,
+} from "./armo/ridge.ts";
 export { runGate, scoreEmbedding } from "./armo/score.ts";
 export { spearman } from "./armo/spearman.ts";
 export { type TrainOptions, type TrainResult, trainArmo } from "./armo/train.ts";
 export { type TrainModelOptions, trainModel } from "./armo/train-model.ts";
+export type { RegressionOptions } from "./armo/training-regression.ts";
 export type { TrainingReport } from "./armo/training-report.ts";
 export {
   type Backbone,
@@ -35,26 +62,43 @@ export {
   type PullProgress,
   pull,
 } from "./checkpoint/hub/pull.ts";
+export { type PulledDataset, pullDataset } from "./checkpoint/hub/pull-dataset.ts";
 export { readSafetensors } from "./checkpoint/safetensors.ts";
 export { writeSafetensors } from "./checkpoint/safetensors-writer.ts";
+export { finalAnswersOf, readBestOfN } from "./data/best-of-n.ts";
+export { extractFinalAnswer, normalizeAnswer } from "./data/final-answer.ts";
 export { type DataLocation, parseDataLocation } from "./data/location.ts";
 export { readPairs } from "./data/pairs.ts";
 export { promptHash } from "./data/prompt-hash.ts";
+export { type DeclaredScale, parseScale } from "./data/rating-scale.ts";
 export { readRatings } from "./data/ratings.ts";
-export type { PreferencePair, RatedConversation, RowError } from "./data/records.ts";
+export type { BestOfNRow, PreferencePair, RatedConversation, RowError } from "./data/records.ts";
 export { type EmbedOptions, embed } from "./embedding/embed.ts";
 export { type Embedder, openEmbedder } from "./embedding/embedder.ts";
 export { EmbeddingSet, openEmbeddingSet } from "./embedding/embedding-set.ts";
+export { type ExportedEmbeddings, exportEmbeddings } from "./embedding/export-embeddings.ts";
+export {
+  type ImportedObjective,
+  type ImportOptions,
+  importEmbeddings,
+} from "./embedding/import-embeddings.ts";
 export type { EmbeddingManifest } from "./embedding/manifest.ts";
 export { InputError } from "./errors.ts";
+export { collectBestOfN, scoreBestOfN } from "./evaluation/best-of-n-scores.ts";
 export { collectPairs } from "./evaluation/collect-pairs.ts";
 export { compareModels, type ModelComparison } from "./evaluation/compare-models.ts";
+export { type BestOfNEvaluation, evaluateBestOfN, reportBestOfN } from "./evaluation/evaluate-best-of-n.ts";
 export { evaluatePairs, type PairEvaluation, reportPairs } from "./evaluation/evaluate-pairs.ts";
 export {
   evaluateRewardBench,
   type RewardBenchEvaluation,
   reportRewardBench,
 } from "./evaluation/evaluate-reward-bench.ts";
+export {
+  evaluateRewardBench2,
+  type RewardBench2Evaluation,
+  reportRewardBench2,
+} from "./evaluation/evaluate-reward-bench-2.ts";
 export { type RewardBenchScore, rewardBench } from "./evaluation/reward-bench.ts";
 export { type RewardBench2Row, type RewardBench2Score, rewardBench2 } from "./evaluation/reward-bench-2.ts";
 export { scorePairs } from "./evaluation/score-pairs.ts";

@@ -18,6 +18,9 @@ export interface Random {
   pick<T>(items: readonly T[]): T;
   /** A new array with the items in random order. */
   shuffled<T>(items: readonly T[]): T[];
+  /** Four words that say where in its sequence the generator is; `restore` takes them back. */
+  save(): Uint32Array;
+  restore(words: ArrayLike<number>): void;
 }
 
 /**
@@ -73,6 +76,10 @@ export function createRandom(seed: number, stream = ""): Random {
         [result[i], result[j]] = [result[j]!, result[i]!];
       }
       return result;
+    },
+    save: () => Uint32Array.of(s0, s1, s2, s3),
+    restore: (words) => {
+      [s0, s1, s2, s3] = [words[0]!, words[1]!, words[2]!, words[3]!];
     },
   };
 }

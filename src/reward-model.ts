@@ -33,7 +33,7 @@ export interface Score {
   readonly coefficients: ByObjective;
   readonly contributions: ByObjective;
   readonly shares: ByObjective;
-  /** Tokens of the whole conversation. */
+  /** Tokens of the whole conversation; NaN where only embeddings are left of it. */
   readonly tokens: number;
   readonly dtype: string;
   readonly model: string;

@@ -40,3 +40,14 @@ test("whole numbers cover both ends, and shuffling loses nothing", () => {
   expect(shuffled).not.toEqual(items);
   expect([...shuffled].sort()).toEqual(items);
 });
+
+test("a generator that is restored repeats what came after it was saved", () => {
+  const [random, other] = [createRandom(7), createRandom(8)];
+  for (let i = 0; i < 100; i++) random.normal();
+  const saved = random.save();
+  const after = Array.from({ length: 100 }, () => random.nextUint32());
+  other.restore(saved);
+  expect(Array.from({ length: 100 }, () => other.nextUint32())).toEqual(after);
+  expect(random.save()).toEqual(other.save());
+  expect(saved).not.toEqual(random.save());
+});

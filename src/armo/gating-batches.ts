@@ -1,7 +1,6 @@
-// Which pairs a training step sees, and which hidden units. N pairs, B pairs of a batch, H hidden size, K objectives.
+// Pairs as the gate is trained on them, and the batches of a step. N pairs, n pairs of a batch, H hidden size, K objectives.
 
 import type { Weights } from "../engine/optimizer.ts";
-import { type Random, shuffle } from "../random.ts";
 
 /** Rows of prompt embeddings, wherever they are. */
 export interface PromptSource {
@@ -18,6 +17,10 @@ export interface GatingData {
   readonly chosen: Float32Array | Float64Array;
   /** Rewards of the rejected ones `[N, K]`. */
   readonly rejected: Float32Array | Float64Array;
+  /** `[N]` how much better the chosen response is, for `targetMargins`. */
+  readonly margins?: Float32Array | Float64Array;
+  /** `[N]` names, for `balance`. */
+  readonly groups?: readonly string[];
 }
 
 /** Makes rows out of an array that holds them all. */
@@ -36,70 +39,166 @@ export function promptSource(prompts: Float32Array | PromptSource, hiddenSize: n
 
 /** (chosen − rejected) @ T `[N, K]`, which is the difference of the adjusted rewards. */
 export function adjustedDifferences(
-  { chosen, rejected }: GatingData,
+  { chosen, rejected }: Pick<GatingData, "chosen" | "rejected">,
   transform: ArrayLike<number> | undefined,
   numObjectives: number,
 ): Float64Array {
-  const K = numObjectives;
   const differences = Float64Array.from(chosen, (reward, i) => reward - rejected[i]!);
-  if (!transform) return differences;
+  return adjust(differences, transform, numObjectives);
+}
+
+/** (chosen + rejected) @ T `[N, K]`, the sum of the adjusted rewards. */
+export function adjustedSums(
+  { chosen, rejected }: Pick<GatingData, "chosen" | "rejected">,
+  transform: ArrayLike<number> | undefined,
+  numObjectives: number,
+): Float64Array {
+  const sums = Float64Array.from(chosen, (reward, i) => reward + rejected[i]!);
+  return adjust(sums, transform, numObjectives);
+}
+
+/** rewards @ T, in place. */
+function adjust(rewards: Float64Array, transform: ArrayLike<number> | undefined, K: number): Float64Array {
+  if (!transform) return rewards;
   const row = new Float64Array(K);
-  for (let from = 0; from < differences.length; from += K) {
+  for (let from = 0; from < rewards.length; from += K) {
     row.fill(0);
     for (let j = 0; j < K; j++) {
-      const difference = differences[from + j]!;
-      for (let k = 0; k < K; k++) row[k]! += difference * transform[j * K + k]!;
+      const reward = rewards[from + j]!;
+      for (let k = 0; k < K; k++) row[k]! += reward * transform[j * K + k]!;
     }
-    differences.set(row, from);
+    rewards.set(row, from);
   }
-  return differences;
+  return rewards;
 }
 
-/** Copies the named rows of `[N, K]` into `out`. */
-export function gatherDifferences(
-  differences: Float64Array,
+/** Copies the named rows of `[N, width]` into `out`. */
+export function gatherRows(
+  values: Float64Array,
   indices: ArrayLike<number>,
   out: Weights,
-  numObjectives: number,
+  width: number,
 ): void {
-  const K = numObjectives;
   for (let i = 0; i < indices.length; i++) {
-    for (let k = 0; k < K; k++) out[i * K + k] = differences[indices[i]! * K + k]!;
+    for (let k = 0; k < width; k++) out[i * width + k] = values[indices[i]! * width + k]!;
   }
 }
 
-/**
- * Endless batches of `batchSize` of the given rows: pass after pass, each in a new order.
- *
- * @returns One batch, the same array at every call.
- */
-export function shuffledBatches(rows: Uint32Array, batchSize: number, random: Random): () => Uint32Array {
-  const order = rows.slice();
-  const batch = new Uint32Array(batchSize);
-  let at = order.length;
-  return () => {
-    for (let i = 0; i < batchSize; i++) {
-      if (at === order.length) {
-        shuffle(order, random);
-        at = 0;
-      }
-      batch[i] = order[at++]!;
-    }
-    return batch;
+/** All pairs, ready to be gathered. */
+export interface GatingPairs {
+  readonly prompts: PromptSource;
+  /** `[N, K]` adjusted rewards, chosen − rejected. */
+  readonly differences: Float64Array;
+  /** `[N]` target margins; none without `targetMargins`. */
+  readonly targets: Float64Array | null;
+  /** `[N, K]` adjusted rewards, chosen + rejected; none without `centering`. */
+  readonly sums: Float64Array | null;
+}
+
+/** What the network reads of `n` pairs. */
+export interface GatingBatch {
+  /** `[n, H]` */
+  readonly prompts: Float32Array;
+  /** `[n, K]` */
+  readonly differences: Weights;
+  /** `[n]`, or null where the loss does not read them, as for `sums`. */
+  readonly targets: Weights | null;
+  /** `[n, K]` */
+  readonly sums: Weights | null;
+}
+
+/** Room for `n` of these pairs. */
+export function createBatch(
+  { prompts, differences, targets, sums }: GatingPairs,
+  n: number,
+  hiddenSize: number,
+  dtype: "f32" | "f64",
+): GatingBatch {
+  const zeros = (count: number) => (dtype === "f32" ? new Float32Array(count) : new Float64Array(count));
+  const K = differences.length / prompts.rows;
+  return {
+    prompts: new Float32Array(n * hiddenSize),
+    differences: zeros(n * K),
+    targets: targets && zeros(n),
+    sums: sums && zeros(n * K),
   };
 }
 
+/** The first `n` pairs of a batch, sharing its memory. */
+export function headOfBatch(
+  { prompts, differences, targets, sums }: GatingBatch,
+  n: number,
+  of: number,
+): GatingBatch {
+  const head = <T extends Float32Array | Float64Array>(values: T): T =>
+    values.subarray(0, (values.length / of) * n) as T;
+  return {
+    prompts: head(prompts),
+    differences: head(differences),
+    targets: targets && head(targets),
+    sums: sums && head(sums),
+  };
+}
+
+/** Fills a batch with the named pairs. */
+export async function gatherBatch(
+  pairs: GatingPairs,
+  indices: ArrayLike<number>,
+  into: GatingBatch,
+): Promise<void> {
+  const K = pairs.differences.length / pairs.prompts.rows;
+  gatherRows(pairs.differences, indices, into.differences, K);
+  if (pairs.targets) gatherRows(pairs.targets, indices, into.targets!, 1);
+  if (pairs.sums) gatherRows(pairs.sums, indices, into.sums!, K);
+  await pairs.prompts.gather(indices, into.prompts);
+}
+
+/** Batches in order, the next one being read while the present one is computed. */
+export interface BatchQueue extends AsyncDisposable {
+  /** Rows of the batch that `next` will give: drawn already, used by no step yet. Undefined at the end. */
+  readonly upcoming: ArrayLike<number> | undefined;
+  /** The next batch; valid until the call after it. */
+  next(): Promise<GatingBatch>;
+  /** Waits for what is being read. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
 /**
- * Draws a dropout mask: each element is 0 with probability `share`, else 1 / (1 − share).
+ * Opens a queue over two buffers.
  *
- * One draw of 32 bits serves two elements, so the share is exact to 2⁻¹⁷.
+ * @param draw The rows of the batch after the one that is upcoming; undefined where there is none.
+ * @param upcoming The rows of the first batch.
  */
-export function drawMask(mask: Weights, share: number, random: Random): void {
-  const threshold = Math.round(share * 65536);
-  const kept = 1 / (1 - share);
-  for (let i = 0; i < mask.length; i += 2) {
-    const bits = random.nextUint32();
-    mask[i] = bits >>> 16 < threshold ? 0 : kept;
-    if (i + 1 < mask.length) mask[i + 1] = (bits & 0xffff) < threshold ? 0 : kept;
-  }
+export function openBatchQueue(
+  pairs: GatingPairs,
+  buffers: readonly [GatingBatch, GatingBatch],
+  draw: () => ArrayLike<number> | undefined,
+  upcoming: ArrayLike<number> | undefined,
+): BatchQueue {
+  let turn = 0;
+  const read = async (): Promise<void> => {
+    if (upcoming) await gatherBatch(pairs, upcoming, buffers[turn]!);
+  };
+  const start = (): Promise<void> => {
+    const reading = read();
+    reading.catch(() => {}); // Whoever asks for the batch is told.
+    return reading;
+  };
+  let reading = start();
+  return {
+    get upcoming() {
+      return upcoming;
+    },
+    async next() {
+      await reading;
+      const batch = buffers[turn]!;
+      turn = 1 - turn;
+      upcoming = draw();
+      reading = start();
+      return batch;
+    },
+    async [Symbol.asyncDispose]() {
+      await reading.catch(() => {});
+    },
+  };
 }

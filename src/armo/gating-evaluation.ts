@@ -1,7 +1,8 @@
 // How well the gate does on validation pairs while it is trained, and the weights with which it did best.
 
 import type { Weights } from "../engine/optimizer.ts";
-import { gatherDifferences, type PromptSource } from "./gating-batches.ts";
+import { createBatch, type GatingPairs, gatherBatch, headOfBatch } from "./gating-batches.ts";
+import { type LossOptions, pairLoss } from "./gating-loss.ts";
 import type { GatingNetwork } from "./gating-network.ts";
 import type { Parameter } from "./gating-parameters.ts";
 
@@ -9,7 +10,7 @@ import type { Parameter } from "./gating-parameters.ts";
 export interface GatingEvaluation {
   /** Updates made before it. */
   readonly step: number;
-  /** Mean Bradley–Terry loss. */
+  /** The loss that is trained, without dropout. */
   readonly loss: number;
   /** Share of pairs in which the chosen response scores higher; a tie counts as wrong. */
   readonly accuracy: number;
@@ -21,40 +22,45 @@ const CHUNK_ROWS = 1024;
 export function createEvaluator(
   network: GatingNetwork,
   parameters: readonly Parameter[],
-  prompts: PromptSource,
-  differences: Float64Array, // [N, K]
+  pairs: GatingPairs,
   rows: Uint32Array,
+  options: LossOptions & { readonly dtype: "f32" | "f64" },
 ): (step: number) => Promise<GatingEvaluation> {
-  const K = differences.length / prompts.rows;
   const H = parameters[0]!.shape[1]!;
   const scale = parameters.at(-1)!.data;
   const chunkRows = Math.min(CHUNK_ROWS, rows.length);
-  const promptChunk = new Float32Array(chunkRows * H);
-  const differenceChunk: Weights =
-    scale instanceof Float32Array ? new Float32Array(chunkRows * K) : new Float64Array(chunkRows * K);
+  const chunk = createBatch(pairs, chunkRows, H, options.dtype);
 
   return async (step) => {
     let [loss, right] = [0, 0];
     for (let from = 0; from < rows.length; from += chunkRows) {
       const named = rows.subarray(from, from + chunkRows);
-      const chunk = promptChunk.subarray(0, named.length * H);
-      const wanted = differenceChunk.subarray(0, named.length * K);
-      await prompts.gather(named, chunk);
-      gatherDifferences(differences, named, wanted, K);
-      for (const margin of await network.margins(chunk, wanted)) {
-        const logit = scale[0]! * margin;
-        loss += Math.max(-logit, 0) + Math.log1p(Math.exp(-Math.abs(logit))); // softplus(−logit)
-        if (logit > 0) right++;
+      const batch = headOfBatch(chunk, named.length, chunkRows);
+      await gatherBatch(pairs, named, batch);
+      const { margins, scoreSums } = await network.look(batch);
+      for (const [i, margin] of margins.entries()) {
+        const z = scale[0]! * margin - (batch.targets?.[i] ?? 0);
+        loss += pairLoss(z, scoreSums?.[i] ?? 0, options);
+        if (scale[0]! * margin > 0) right++;
       }
     }
     return { step, loss: loss / rows.length, accuracy: right / rows.length };
   };
 }
 
-/** Remembers the weights of the best evaluation. */
-export interface BestWeights {
+/** What is remembered of all evaluations: enough to go on as if there had been no pause. */
+export interface BestWeightsState {
   readonly evaluations: readonly GatingEvaluation[];
   readonly best: GatingEvaluation | undefined;
+  /** Parameters at the best evaluation, one array each; empty without any evaluation. */
+  readonly weights: readonly Weights[];
+  /** Evaluations since the best one. */
+  readonly withoutProgress: number;
+}
+
+/** Remembers the weights of the best evaluation. */
+export interface BestWeights {
+  readonly state: BestWeightsState;
   /** Whether the last `patience` evaluations were none of them better. */
   readonly exhausted: boolean;
   /** Takes an evaluation of the parameters as they are now. */
@@ -63,15 +69,19 @@ export interface BestWeights {
   restore(): void;
 }
 
-export function keepBestWeights(parameters: readonly Parameter[], patience: number): BestWeights {
-  const evaluations: GatingEvaluation[] = [];
-  let best: GatingEvaluation | undefined;
-  let kept: Weights[] = [];
-  let withoutProgress = 0;
+/** @param from What another run remembered. Default: nothing. */
+export function keepBestWeights(
+  parameters: readonly Parameter[],
+  patience: number,
+  from?: BestWeightsState,
+): BestWeights {
+  const evaluations = [...(from?.evaluations ?? [])];
+  let best = from?.best;
+  let kept = [...(from?.weights ?? [])];
+  let withoutProgress = from?.withoutProgress ?? 0;
   return {
-    evaluations,
-    get best() {
-      return best;
+    get state() {
+      return { evaluations, best, weights: kept, withoutProgress };
     },
     get exhausted() {
       return withoutProgress >= patience;

@@ -41,9 +41,9 @@ is made from it.
 |---|---|---|---|---|---|---|
 ${objectives.join("\n")}
 
-Error: mean squared error on validation prompts, on the scale of rewards. ρ: Spearman's correlation over responses to validation
+Error: mean squared error on validation prompts, on the scale of rewards. ρ: ${report.correlation === "pearson" ? "Pearson" : "Spearman"}'s correlation over responses to validation
 prompts, raw → debiased. Debiased against: ${debiased}.
-${report.dropped.map(({ name, reason }) => `\nNot fitted: ${name} (${reason}).`).join("")}
+${report.dropped.map(({ name, reason, remedy }) => `\nNot fitted: ${name} (${reason}: ${remedy}).`).join("")}
 
 | on ${report.validationPairs} validation pairs, the preferred response wins by | accuracy |
 |---|---|
@@ -52,18 +52,24 @@ ${accuracies.join("\n")}
 ## Data
 
 ${dataLines(report)}
-Trained on ${report.rows.ratings.used} ratings and ${report.rows.pairs.used} pairs with ${trainingKeys.length} prompts, whose
-hashes are in \`training-prompts.safetensors\`.
+Trained on ${report.rows.ratings.used} ratings and ${report.rows.pairs.used} pairs ${
+    trainingKeys === null
+      ? "whose texts are not known: embeddings were imported"
+      : `with ${trainingKeys.length} prompts, whose\nhashes are in \`training-prompts.safetensors\``
+  }.
 
 ## Limits
 
 - A score is a real number, not a probability; compare scores of responses to one prompt only.
 - The validation prompts chose the penalties and stopped the gate, so the figures above flatter a little; measure on other prompts
-  (\`armorm evaluate pairs --drop-overlaps\`).
+  (\`armorm evaluate pairs --drop-overlaps\`).${refitted(report) ? " With `--refit` the rewards were fitted to their ratings, too." : ""}
 - An objective with a small R² says little about single responses, and debiasing makes it no better.
 - Rewards are predictions of what the raters of these data would have said, of conversations like theirs.
 `;
 }
+
+const refitted = ({ options: { regression } }: TrainingReport): boolean =>
+  (regression as { refit?: boolean } | undefined)?.refit === true;
 
 function dataLines({ sets }: TrainingReport): string {
   const line = (what: string, { directory, rows, run }: SetReference) =>

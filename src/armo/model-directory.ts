@@ -3,7 +3,6 @@
 import { existsSync } from "node:fs";
 import { readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Tensor } from "../checkpoint/dtypes.ts";
 import { checkpointLicence } from "../checkpoint/licence.ts";
 import { type LocatedCheckpoint, localDirectory, storedLocation } from "../checkpoint/location.ts";
 import { readSafetensors } from "../checkpoint/safetensors.ts";
@@ -22,8 +21,8 @@ import { armoScorer } from "./armo-scorer.ts";
 import { type Heads, headsFromTensors, headsToTensors } from "./heads.ts";
 import { modelCard } from "./model-card.ts";
 import { isPublishedLayout, openPublished } from "./published-checkpoint.ts";
+import { PROMPTS, readTrainingPrompts, writeTrainingPrompts } from "./training-prompts.ts";
 import type { TrainingReport } from "./training-report.ts";
-import { promptKey } from "./training-rows.ts";
 
 /** An ArmoRM's directory, read: everything but the backbone. */
 export interface ArmoDirectory extends ScorerDirectory {
@@ -37,13 +36,12 @@ export interface TrainedModel {
   readonly backbone: BackboneReference;
   readonly chat: ChatSettings;
   readonly report: TrainingReport;
-  /** Sorted keys of the prompts that training saw. */
-  readonly trainingKeys: BigUint64Array;
+  /** Sorted keys of the prompts that training saw; null where they are not known. */
+  readonly trainingKeys: BigUint64Array | null;
 }
 
 const CONFIG = "config.json";
 const WEIGHTS = "model.safetensors";
-const PROMPTS = "training-prompts.safetensors";
 const REPORT = "training.json";
 const CARD = "README.md";
 /** What is written about a model afterwards: a page, and an example with its values. */
@@ -51,6 +49,8 @@ export const ABOUT_FILES = ["report.html", "verify.json"];
 /** What this code writes beside the configuration. */
 const OWN_FILES = [WEIGHTS, PROMPTS, REPORT, CARD, ...ABOUT_FILES];
 const MODEL_TYPE = "armorm";
+/** What the configuration says of prompts that nobody can look up. */
+const UNKNOWN = "unknown";
 
 /** Whether a configuration is that of an ArmoRM: one of ours, or a checkpoint with the published layout. */
 export const isArmoConfig = (config: ModelConfig): boolean =>
@@ -103,11 +103,12 @@ export async function writeModelDirectory(directory: string, model: TrainedModel
     objectives: heads.objectives,
     backbone: { location, fingerprint: backbone.fingerprint },
     chat,
+    ...(trainingKeys === null ? { trainingPrompts: UNKNOWN } : {}),
   };
   await rm(join(directory, CONFIG), { force: true });
   await writeSafetensors(join(directory, WEIGHTS), headsToTensors(heads), { format: "pt" });
-  const keys: Tensor = { dtype: "U64", shape: [trainingKeys.length], data: trainingKeys };
-  await writeSafetensors(join(directory, PROMPTS), new Map([["prompt_keys", keys]]));
+  if (trainingKeys === null) await rm(join(directory, PROMPTS), { force: true });
+  else await writeTrainingPrompts(directory, trainingKeys);
   await writeText(directory, REPORT, JSON.stringify(report, null, 1));
   const backboneDirectory = await localDirectory(location);
   const licence = backboneDirectory === null ? null : await checkpointLicence(backboneDirectory);
@@ -139,7 +140,7 @@ async function openOwn({ directory, name }: LocatedCheckpoint, config: ModelConf
     { objectives, hiddenSize: Number(config.hidden_size), temperature: Number(config.gating_temperature) },
     directory,
   );
-  const { count, trainedOn } = await readTrainingPrompts(directory);
+  const seen = config.trainingPrompts === UNKNOWN ? null : await readTrainingPrompts(directory);
   return {
     kind: "armorm",
     location: name,
@@ -147,26 +148,7 @@ async function openOwn({ directory, name }: LocatedCheckpoint, config: ModelConf
     scorer: armoScorer(heads),
     backbone,
     chat,
-    trainingPrompts: count,
-    trainedOn,
+    trainingPrompts: seen?.count ?? null,
+    trainedOn: seen?.trainedOn ?? null,
   };
-}
-
-/** The prompts that training saw, of a model that armorm has written to a directory. */
-export async function readTrainingPrompts(
-  directory: string,
-): Promise<{ readonly count: number; readonly trainedOn: (promptHash: string) => boolean }> {
-  const prompts = await readSafetensors(join(directory, PROMPTS));
-  const keys = prompts.get("prompt_keys")?.data as BigUint64Array; // sorted
-  const trainedOn = (promptHash: string): boolean => {
-    const key = promptKey(promptHash);
-    let [from, to] = [0, keys.length];
-    while (from < to) {
-      const middle = (from + to) >>> 1;
-      if (keys[middle]! < key) from = middle + 1;
-      else to = middle;
-    }
-    return keys[from] === key;
-  };
-  return { count: keys.length, trainedOn };
 }

@@ -19,6 +19,25 @@ export interface GroupSplit {
   readonly groups?: ArrayLike<string | number | bigint>;
 }
 
+/**
+ * Turns a split into a function from row number to part: a fold in [0, folds) for training rows, `folds` for rows held out, null
+ * for unused rows. Rows of one group are in one fold, by the same hash that decides the side.
+ *
+ * @throws {RangeError} as `sideOfRow`, and where rows are named one by one.
+ */
+export function foldOfRow(split: Split, folds: number): (row: number) => number | null {
+  if (!(Number.isInteger(folds) && folds >= 2)) {
+    throw new RangeError(`split: folds must be an integer ≥ 2, got ${folds}`);
+  }
+  if ("train" in split) throw new RangeError("split: folds are drawn by group, got rows named one by one");
+  const { fraction } = split;
+  const positionOf = groupPosition(split);
+  return (row) => {
+    const position = positionOf(row);
+    return position < fraction ? folds : Math.floor(((position - fraction) / (1 - fraction)) * folds);
+  };
+}
+
 export type Side = "train" | "validation" | "unused";
 
 /**
@@ -31,7 +50,12 @@ export type Side = "train" | "validation" | "unused";
  */
 export function sideOfRow(split: Split): (row: number) => Side {
   if ("train" in split) return sideOfNamedRow(split);
-  const { fraction, seed = 0, groups } = split;
+  const positionOf = groupPosition(split);
+  return (row) => (positionOf(row) < split.fraction ? "validation" : "train");
+}
+
+/** Where the hash puts a row's group, in [0, 1). */
+function groupPosition({ fraction, seed = 0, groups }: GroupSplit): (row: number) => number {
   if (!(fraction >= 0 && fraction < 1)) {
     throw new RangeError(`split: fraction must be in [0, 1), got ${fraction}`);
   }
@@ -39,7 +63,7 @@ export function sideOfRow(split: Split): (row: number) => Side {
     if (groups !== undefined && row >= groups.length) {
       throw new RangeError(`split: groups must name every row, got ${groups.length} groups and row ${row}`);
     }
-    return hashGroup(seed, groups?.[row] ?? row) < fraction ? "validation" : "train";
+    return hashGroup(seed, groups?.[row] ?? row);
   };
 }
 

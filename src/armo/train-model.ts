@@ -1,5 +1,6 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { removeCheckpoint } from "./gating-checkpoint.ts";
 import { ABOUT_FILES, requireWritable, writeModelDirectory } from "./model-directory.ts";
 import { type TrainOptions, trainArmo } from "./train.ts";
 import type { TrainingReport } from "./training-report.ts";
@@ -11,7 +12,12 @@ export interface TrainModelOptions extends TrainOptions {
   readonly overwrite?: boolean;
 }
 
-/** Trains an ArmoRM on embedding sets and writes its model directory. @throws {InputError} As `trainArmo`. */
+/**
+ * Trains an ArmoRM on embedding sets and writes its model directory. The checkpoint of a run that was stopped is needed
+ * no longer then, and removed.
+ *
+ * @throws {InputError} As `trainArmo`.
+ */
 export async function trainModel({
   out,
   overwrite = false,
@@ -29,5 +35,6 @@ export async function trainModel({
     report,
     trainingKeys,
   });
+  if (options.checkpoint) await removeCheckpoint(options.checkpoint.directory);
   return report;
 }

@@ -5,14 +5,19 @@ import { openPromptRows } from "../embedding/prompt-rows.ts";
 import { InputError } from "../errors.ts";
 import type { Objective } from "../reward-model.ts";
 import { VERSION } from "../version.ts";
-import { type GatingOptions, type PromptSource, trainGating } from "./gating-training.ts";
+import {
+  type CheckpointOptions,
+  type GatingOptions,
+  type PromptSource,
+  trainGating,
+} from "./gating-training.ts";
 import type { Heads } from "./heads.ts";
 import { openProjection } from "./projection.ts";
-import { fitRewardTransform } from "./reward-transform.ts";
-import { fitRidge, type RidgeFit } from "./ridge.ts";
+import { type DebiasingOptions, fitRewardTransform } from "./reward-transform.ts";
 import { sideOfRow } from "./split.ts";
-import { type LabelPlan, LENGTH, labelsOf, planLabels } from "./training-labels.ts";
+import { LENGTH, planLabels } from "./training-labels.ts";
 import { baselineAccuracies, responseRewards, rewardPairs, rewardResponses } from "./training-pairs.ts";
+import { fitObjectives, type RegressionOptions, stableObjectives } from "./training-regression.ts";
 import {
   reportObjective,
   reportTransform,
@@ -24,6 +29,7 @@ import {
   chooseRows,
   countRows,
   groupNames,
+  pairMargins,
   promptKeys,
   type RowUse,
   sortedKeys,
@@ -52,7 +58,14 @@ export interface TrainOptions {
   readonly testFraction?: number;
   /** Decides the splits, the gate's initial weights and its batches. Default 0. */
   readonly seed?: number;
+  readonly regression?: RegressionOptions;
+  readonly debiasing?: DebiasingOptions;
+  /** Groups of `balance` are subsets, or sources where there is no subset; margins are those of the pairs' data. */
   readonly gating?: GatingOptions;
+  /** Where gate training keeps what it needs to go on after a stop. Default: nowhere. */
+  readonly checkpoint?: CheckpointOptions;
+  /** Prompt embeddings of more bytes than this stay on disk and are read batch by batch. Default 2²⁸. */
+  readonly promptMemoryBytes?: number;
   readonly signal?: AbortSignal;
   readonly onStage?: (stage: TrainingStage) => void;
   readonly onProgress?: (done: number, total: number) => void;
@@ -61,8 +74,11 @@ export interface TrainOptions {
 export interface TrainResult {
   readonly heads: Heads;
   readonly report: TrainingReport;
-  /** Every prompt that training has seen, validation prompts included: sorted keys. */
-  readonly trainingKeys: BigUint64Array;
+  /**
+   * Every prompt that training has seen, validation prompts included: sorted keys. Null where a set was imported without its
+   * texts, whose prompts nobody can look up.
+   */
+  readonly trainingKeys: BigUint64Array | null;
 }
 
 /**
@@ -70,9 +86,10 @@ export interface TrainResult {
  *
  * Stage 1 fits W, one ridge regression per objective; debiasing finds T such that adjusted rewards do not rise with
  * length over the reference; stage 2 trains the gate on margins of adjusted rewards. Prompts are split once, by hash:
- * a validation prompt of stage 1 is one of stage 2 as well.
+ * a validation prompt of stage 1 is one of stage 2 as well. With `regression.folds`, folds are drawn from the training prompts; with
+ * `regression.refit`, weights have seen the ratings of validation prompts, and accuracies on pairs with these prompts flatter.
  *
- * Memory: H² doubles per label pattern; embeddings are streamed, prompt embeddings too beyond 256 MiB. Rewards are kept: some
+ * Memory: H² doubles per label pattern; embeddings are streamed, prompt embeddings too beyond `promptMemoryBytes`. Rewards are kept: some
  * 60 K bytes per pair at the peak (374 MB in all for 400,000 ratings and as many pairs, K = 7, H = 256).
  * Source: arXiv:2406.12845 §3. Differs from the reference code: docs/reference-differences.md.
  *
@@ -96,13 +113,17 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
 
   // Stage 1: rewards = W · embedding
   const plan = await planLabels(ratings, options.objectives ? { names: options.objectives } : {});
-  debiasTargets(plan.objectives, options.debias);
+  requireGridOptions(options.debiasing, debiasTargets(plan.objectives, options.debias).length);
   const ratingUse = await chooseRows(ratings, rules);
   const fit = await timed("regression", () =>
-    fitRidge(labelledRows(plan, ratingUse, options), {
-      hiddenSize,
+    fitObjectives({
+      ratings,
+      plan,
+      use: ratingUse,
       split: { fraction: validationFraction, seed, groups: usedKeys(ratingUse) },
-      ...(signal ? { signal } : {}),
+      regression: options.regression ?? {},
+      signal,
+      onProgress: options.onProgress,
     }),
   );
   const { objectives, kept, dropped, weights } = stableObjectives(plan, fit, hiddenSize);
@@ -128,11 +149,15 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
         "add reference data that is not part of the evaluation, or leave --reference out",
       );
     }
-    return fitRewardTransform(responses, { numObjectives: K, targets });
+    return fitRewardTransform(responses, { ...options.debiasing, numObjectives: K, targets });
   });
 
   // Stage 2: score = Σ gating output · adjusted rewards
-  await using prompts = await openPromptRows(pairs);
+  const { promptMemoryBytes: memoryBytes, checkpoint } = options;
+  await using prompts = await openPromptRows(pairs, memoryBytes === undefined ? {} : { memoryBytes });
+  const groups = await groupNames(pairs, pairUse);
+  const wantsMargins = (options.gating?.targetMargins ?? "off") !== "off";
+  const margins = wantsMargins ? { margins: await pairMargins(pairs, pairUse) } : {};
   const rowOf = usedRows(pairUse);
   const promptEmbeddings: PromptSource = {
     rows: rowOf.length,
@@ -144,7 +169,7 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
   };
   const { gate, marginScale, history } = await timed("gating", () =>
     trainGating(
-      { promptEmbeddings, chosen: rewards.chosen, rejected: rewards.rejected },
+      { promptEmbeddings, chosen: rewards.chosen, rejected: rewards.rejected, groups, ...margins },
       {
         ...options.gating,
         hiddenSize,
@@ -152,6 +177,7 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
         transform: transform.transform,
         split,
         seed,
+        ...(checkpoint ? { checkpoint } : {}),
         ...(signal ? { signal } : {}),
         ...(options.onProgress ? { onProgress: options.onProgress } : {}),
       },
@@ -166,7 +192,6 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
     gate,
     marginScale,
   };
-  const groups = await groupNames(pairs, pairUse);
   const findings = await validateHeads(heads, {
     prompts: promptEmbeddings,
     rewards,
@@ -175,7 +200,9 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
   });
   return {
     heads,
-    trainingKeys: sortedKeys([ratingUse, pairUse, ...(referenceUse ? [referenceUse] : [])]),
+    trainingKeys: [...ratings, ...pairs, ...(reference ?? [])].every((set) => set.knowsTexts)
+      ? sortedKeys([ratingUse, pairUse, ...(referenceUse ? [referenceUse] : [])])
+      : null,
     report: {
       options: {
         objectives: options.objectives ?? null,
@@ -184,7 +211,10 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
         testFraction,
         dropOverlaps,
         seed,
+        regression: options.regression ?? {},
+        debiasing: options.debiasing ?? {},
       },
+      passes: fit.passes,
       versions: { armorm: VERSION, node: process.version },
       sets: {
         ratings: ratings.map(setReference),
@@ -200,7 +230,14 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
       objectives: kept.map((k) => reportObjective(plan.objectives[k]!, fit, k)),
       dropped,
       debias: targets.map((target) => objectives[target]!.name),
-      transform: reportTransform(objectives, targets, transform, responseRewards(rewards, validation, K)),
+      correlation: options.debiasing?.correlation ?? "spearman",
+      transform: reportTransform(
+        objectives,
+        targets,
+        transform,
+        responseRewards(rewards, validation, K),
+        options.debiasing?.correlation,
+      ),
       accuracy: {
         "trained gate": history.validationAccuracy ?? Number.NaN,
         ...baselineAccuracies(rewards, validation, transform.transform, K),
@@ -211,30 +248,6 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
       secondsPerStage,
     },
   };
-}
-
-/** The used rows of the ratings, chunk by chunk, with their labels on the plan's scale. */
-async function* labelledRows(plan: LabelPlan, { used }: RowUse, options: TrainOptions) {
-  const K = plan.objectives.length;
-  let row = 0;
-  for (const set of options.ratings) {
-    const H = set.hiddenSize;
-    for await (const chunk of set.ratings()) {
-      options.signal?.throwIfAborted();
-      const labels = labelsOf(plan, set.manifest, chunk);
-      const embeddings = chunk.embeddings;
-      let n = 0;
-      // Used rows move to the front of the chunk, over the ones left out.
-      for (let i = 0; i < chunk.rows.length; i++, row++) {
-        if (!used[row]) continue;
-        embeddings.copyWithin(n * H, i * H, (i + 1) * H);
-        labels.copyWithin(n * K, i * K, (i + 1) * K);
-        n++;
-      }
-      options.onProgress?.(row, used.length);
-      if (n > 0) yield { embeddings: embeddings.subarray(0, n * H), labels: labels.subarray(0, n * K) };
-    }
-  }
 }
 
 function usedKeys(use: RowUse): BigUint64Array {
@@ -253,24 +266,6 @@ function sidesOf(split: { fraction: number; seed: number; groups: BigUint64Array
     );
   }
   return { train, validation: rows.filter((row) => side(row) === "validation") };
-}
-
-/** The objectives that could be fitted, with their weights as f32; the others with their reasons. */
-function stableObjectives({ objectives }: LabelPlan, fit: RidgeFit, H: number) {
-  const kept = [...objectives.keys()].filter((k) => fit.status[k] === "ok");
-  const dropped = [...objectives.keys()]
-    .filter((k) => fit.status[k] !== "ok")
-    .map((k) => ({ name: objectives[k]!.name, reason: fit.status[k]! }));
-  if (!kept.some((k) => objectives[k]!.name !== LENGTH)) {
-    throw new InputError(
-      "no-objective",
-      `train: expected at least one objective that can be fitted, got ${dropped.map((d) => `${d.name}: ${d.reason}`).join(", ") || "none but length"}`,
-      "add ratings, or lower --validation-fraction",
-    );
-  }
-  const weights = new Float32Array(kept.length * H);
-  for (const [i, k] of kept.entries()) weights.set(fit.weights.subarray(k * H, (k + 1) * H), i * H);
-  return { kept, objectives: kept.map((k) => objectives[k]!), dropped, weights };
 }
 
 /** Whether a row of the reference is used and on the training side: penalties see no validation or test prompt. */
@@ -306,7 +301,20 @@ function debiasTargets(objectives: readonly Objective[], names: readonly string[
   });
 }
 
-function requireSets({ ratings, pairs, reference = [] }: TrainOptions, validationFraction: number): void {
+/** The reference's grid knows one target and ranks. */
+function requireGridOptions({ method, correlation }: DebiasingOptions = {}, targets: number): void {
+  if (method !== "grid" || (targets <= 1 && correlation !== "pearson")) return;
+  throw new InputError(
+    "bad-option",
+    `train: expected one objective to debias against by grid, and ranks, got ${targets} and ${correlation ?? "spearman"}`,
+    "use the method root: it takes several, and either correlation",
+  );
+}
+
+function requireSets(
+  { ratings, pairs, reference = [], evaluation = [] }: TrainOptions,
+  validationFraction: number,
+): void {
   if (!(validationFraction > 0)) {
     throw new InputError(
       "bad-option",
@@ -324,7 +332,23 @@ function requireSets({ ratings, pairs, reference = [] }: TrainOptions, validatio
   }
   for (const set of ratings) set.expect("ratings");
   for (const set of pairs) set.expect("pairs");
+  for (const set of reference) set.expect("ratings", "pairs");
   requireOneBackbone([...ratings, ...pairs, ...reference]);
+  requireSamePrompts([...ratings, ...pairs, ...reference], evaluation);
+}
+
+/** Overlaps are counted by prompt hash: hashes of one thing. */
+function requireSamePrompts(sets: readonly EmbeddingSet[], evaluation: readonly EmbeddingSet[]): void {
+  const hashesOf = ({ manifest }: EmbeddingSet) => manifest.imported?.promptHashes ?? "texts";
+  for (const other of evaluation) {
+    const set = sets.find((one) => hashesOf(one) !== hashesOf(other));
+    if (set === undefined) continue;
+    throw new InputError(
+      "unknown-prompts",
+      `${other.directory}: expected prompts known by their ${hashesOf(set)} as in ${set.directory}, got ${hashesOf(other)}`,
+      "leave --evaluation out: which prompts they share cannot be counted",
+    );
+  }
 }
 
 function requireOneBackbone(sets: readonly EmbeddingSet[]): void {

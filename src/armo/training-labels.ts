@@ -2,6 +2,7 @@
 // N rows, K objectives, H hidden size.
 
 import { readTensor } from "../checkpoint/safetensors.ts";
+import type { RatingScale } from "../data/rating-scale.ts";
 import type { EmbeddingSet, RatingsChunk } from "../embedding/embedding-set.ts";
 import type { EmbeddingManifest } from "../embedding/manifest.ts";
 import { InputError } from "../errors.ts";
@@ -20,12 +21,15 @@ export interface LabelPlan {
 /**
  * Gathers the objectives of several sets of ratings.
  *
- * Objectives of one name are one objective. Ratings are mapped to [0, 1] by the range that occurs in the whole data,
- * because the regression has no intercept; the map is kept in the model, so that rewards can be read on the scale of the
+ * Objectives of one name are one objective. Ratings are mapped by the scale that was declared for them, otherwise to [0, 1]
+ * by the range that occurs in the whole data, because the regression has no intercept; the map is kept in the model, so that rewards can be read on the scale of the
  * ratings.
  *
+ * The derived `length` is missing, like any rating, in rows of sets that do not know their responses' lengths; it is no objective
+ * where none does.
+ *
  * @param options.names Objectives to fit. Default: all, and `length`.
- * @throws {InputError} `unknown-objective`, `repeated-objective`.
+ * @throws {InputError} `unknown-objective`, `repeated-objective`, `different-scales`.
  */
 export async function planLabels(
   sets: readonly EmbeddingSet[],
@@ -39,17 +43,21 @@ export async function planLabels(
       "name it once",
     );
   }
-  const found = new Map<string, { source: string; minimum: number; maximum: number }>();
-  for (const { name, source, minimum, maximum } of sets.flatMap((set) => set.manifest.objectives)) {
+  const found = new Map<string, { source: string; minimum: number; maximum: number; scale?: RatingScale }>();
+  for (const { name, source, minimum, maximum, scale } of sets.flatMap((set) => set.manifest.objectives)) {
     const known = found.get(name);
+    requireSameScale(name, known?.scale, scale);
+    const declared = known?.scale ?? scale;
     found.set(name, {
+      ...(declared ? { scale: declared } : {}),
       source: known?.source ?? source,
       minimum: Math.min(minimum, known?.minimum ?? minimum),
       maximum: Math.max(maximum, known?.maximum ?? maximum),
     });
   }
-  const derived = !found.has(LENGTH) && (names?.includes(LENGTH) ?? true);
-  if (derived) found.set(LENGTH, { source: "derived", ...(await lengthRange(sets)) });
+  const measured = sets.filter((set) => set.knowsTexts);
+  const derived = measured.length > 0 && !found.has(LENGTH) && (names?.includes(LENGTH) ?? true);
+  if (derived) found.set(LENGTH, { source: "derived", ...(await lengthRange(measured)) });
   const unknown = names?.filter((name) => !found.has(name)) ?? [];
   if (unknown.length > 0) {
     throw new InputError(
@@ -61,11 +69,22 @@ export async function planLabels(
   const order = names ?? [...found.keys()];
   return {
     objectives: order.map((name) => {
-      const { source, minimum, maximum } = found.get(name)!;
-      return { name, source, scale: { multiply: maximum > minimum ? maximum - minimum : 1, add: minimum } };
+      const { source, minimum, maximum, scale } = found.get(name)!;
+      const occurring = { multiply: maximum > minimum ? maximum - minimum : 1, add: minimum };
+      return { name, source, scale: scale ?? occurring };
     }),
     lengthColumn: derived ? order.indexOf(LENGTH) : null,
   };
+}
+
+function requireSameScale(name: string, a: RatingScale | undefined, b: RatingScale | undefined): void {
+  if (!a || !b || (a.multiply === b.multiply && a.add === b.add)) return;
+  const text = ({ multiply, add }: RatingScale) => `rating = reward · ${multiply} + ${add}`;
+  throw new InputError(
+    "different-scales",
+    `${name}: expected one scale in all sets, got ${text(a)} and ${text(b)}`,
+    "embed one of the sets again with the scale of the other",
+  );
 }
 
 /** The labels of one chunk, `[n, K]` in the plan's order and on its scale; NaN = missing. */
@@ -79,7 +98,7 @@ export function labelsOf(plan: LabelPlan, manifest: EmbeddingManifest, chunk: Ra
     for (let i = 0; i < n; i++) {
       const rating =
         k === plan.lengthColumn
-          ? logLength(chunk.responseTokens[i]!)
+          ? logLength(chunk.responseTokens?.[i] ?? Number.NaN)
           : column < 0
             ? Number.NaN
             : chunk.labels[i * width + column]!;

@@ -1,6 +1,7 @@
 // The rewards of preference pairs, for debiasing, gating and the baselines. N pairs, K objectives.
 
 import type { EmbeddingSet } from "../embedding/embedding-set.ts";
+import { requireFinite } from "./finite-rows.ts";
 import type { Projection } from "./projection.ts";
 import type { RowUse } from "./training-rows.ts";
 
@@ -10,11 +11,15 @@ export interface PairRewards {
   readonly chosen: Float32Array;
   /** `[N, K]` */
   readonly rejected: Float32Array;
-  /** `[N]` tokens of the chosen response − tokens of the rejected one. */
-  readonly lengthDifference: Int32Array;
+  /** `[N]` tokens of the chosen response − tokens of the rejected one; NaN where they are not known. */
+  readonly lengthDifference: Float32Array;
 }
 
-/** Reads the used pairs once and projects both responses. Memory: 8K + 4 bytes per pair. */
+/**
+ * Reads the used pairs once and projects both responses. Memory: 8K + 4 bytes per pair.
+ *
+ * @throws {InputError} `not-finite`
+ */
 export async function rewardPairs(
   sets: readonly EmbeddingSet[],
   { used }: RowUse,
@@ -25,7 +30,7 @@ export async function rewardPairs(
   const count = used.reduce((sum, flag) => sum + flag, 0);
   const chosen = new Float32Array(count * K);
   const rejected = new Float32Array(count * K);
-  const lengthDifference = new Int32Array(count);
+  const lengthDifference = new Float32Array(count);
   let row = 0;
   let at = 0;
   for (const set of sets) {
@@ -33,9 +38,13 @@ export async function rewardPairs(
       const rewards = await projection.project(embeddings); // [n, 2, K]
       for (let i = 0; i < rows.length; i++, row++) {
         if (!used[row]) continue;
+        const both = rewards.subarray(2 * i * K, (2 * i + 2) * K);
+        requireFinite("train", both, "embeddings", `${set.directory}, row ${rows[i]!.row}`);
         chosen.set(rewards.subarray(2 * i * K, (2 * i + 1) * K), at * K);
         rejected.set(rewards.subarray((2 * i + 1) * K, (2 * i + 2) * K), at * K);
-        lengthDifference[at] = responseTokens[2 * i]! - responseTokens[2 * i + 1]!;
+        lengthDifference[at] = responseTokens
+          ? responseTokens[2 * i]! - responseTokens[2 * i + 1]!
+          : Number.NaN;
         at++;
       }
     }
@@ -87,7 +96,7 @@ export async function rewardResponses(
   return rewards;
 }
 
-/** The accuracies that need no gate, over the named pairs; a tie counts as wrong. */
+/** The accuracies that need no gate, over the named pairs; a tie counts as wrong. NaN for length where one is not known. */
 export function baselineAccuracies(
   { chosen, rejected, lengthDifference }: PairRewards,
   named: ArrayLike<number>,
@@ -116,10 +125,12 @@ export function baselineAccuracies(
     if (lengthDifference[pair]! < 0) right["prefer the shorter"]++;
   }
   const share = (count: number) => count / named.length;
+  const lengths = Array.from(named, (pair) => lengthDifference[pair]!);
+  const lengthShare = (count: number) => (lengths.some(Number.isNaN) ? Number.NaN : share(count));
   return {
     "uniform gate": share(right["uniform gate"]),
     "regression mean": share(right["regression mean"]),
-    "prefer the longer": share(right["prefer the longer"]),
-    "prefer the shorter": share(right["prefer the shorter"]),
+    "prefer the longer": lengthShare(right["prefer the longer"]),
+    "prefer the shorter": lengthShare(right["prefer the shorter"]),
   };
 }

@@ -2,8 +2,9 @@ import type { Objective } from "../reward-model.ts";
 import type { CalibrationBin } from "./calibration.ts";
 import type { GateMeans } from "./gate-means.ts";
 import type { GatingHistory } from "./gating-training.ts";
-import type { DebiasStatus, RewardTransform } from "./reward-transform.ts";
-import type { RidgeFit } from "./ridge.ts";
+import { pearson } from "./pearson.ts";
+import type { Correlation, DebiasStatus, RewardTransform } from "./reward-transform.ts";
+import type { RidgeCaution, RidgeFit } from "./ridge.ts";
 import { spearman } from "./spearman.ts";
 
 export type TrainingStage = "regression" | "debiasing" | "gating";
@@ -16,13 +17,24 @@ export interface ObjectiveReport {
   readonly trainRows: number;
   readonly validationRows: number;
   readonly validationError: number;
-  /** 1 − error / variance of the labels. */
+  /** 1 − error / variance of the labels; NaN where they do not vary. */
   readonly r2: number;
-  /** [α, validation error] for every α tried. */
+  /** On the scale of rewards; part of the objective's scale. 0 where none was asked for. */
+  readonly intercept: number;
+  /** What to know about the fit; `remedyFor` says what to do about it. */
+  readonly caution: RidgeCaution | null;
+  /** [α, validation error] for every α that it tried and that has a solution. */
   readonly path: readonly (readonly [number, number])[];
 }
 
-/** What debiasing did to one objective: Spearman's correlations with each objective of `debias`. */
+/** An objective that was rated but could not be fitted. */
+export interface DroppedObjective {
+  readonly name: string;
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+/** What debiasing did to one objective: its correlations with each objective of `debias`. */
 export interface DebiasReport {
   readonly name: string;
   readonly status: DebiasStatus;
@@ -74,9 +86,13 @@ export interface TrainingReport {
   };
   readonly objectives: readonly ObjectiveReport[];
   /** Objectives that were rated but could not be fitted, each with its reason. */
-  readonly dropped: readonly { readonly name: string; readonly reason: string }[];
+  readonly dropped: readonly DroppedObjective[];
+  /** Passes of the regression over the ratings. */
+  readonly passes: number;
   /** Names of the objectives debiased against. */
   readonly debias: readonly string[];
+  /** Whose correlations `transform` holds. */
+  readonly correlation: Correlation;
   readonly transform: readonly DebiasReport[];
   /** Share of validation pairs in which the chosen response wins, by what decides. */
   readonly accuracy: Readonly<Record<AccuracyName, number>>;
@@ -91,7 +107,7 @@ export interface TrainingReport {
 
 /** Row `k` of a regression, for the report. */
 export function reportObjective({ name }: Objective, fit: RidgeFit, k: number): ObjectiveReport {
-  const { mse, mseByAlpha, variance, trainRows, rows } = fit.validation;
+  const { mse, mseByAlpha, r2, trainRows, rows } = fit.validation;
   const A = fit.triedAlphas.length;
   return {
     name,
@@ -99,8 +115,12 @@ export function reportObjective({ name }: Objective, fit: RidgeFit, k: number): 
     trainRows: trainRows[k]!,
     validationRows: rows[k]!,
     validationError: mse[k]!,
-    r2: 1 - mse[k]! / variance[k]!,
-    path: fit.triedAlphas.map((alpha, a) => [alpha, mseByAlpha[k * A + a]!] as const),
+    r2: r2[k]!,
+    intercept: fit.intercepts[k]!,
+    caution: fit.cautions[k]!,
+    path: fit.triedAlphas
+      .map((alpha, a) => [alpha, mseByAlpha[k * A + a]!] as const)
+      .filter(([, error]) => !Number.isNaN(error)),
   };
 }
 
@@ -110,12 +130,14 @@ export function reportTransform(
   targets: readonly number[],
   fit: RewardTransform,
   heldOut: Float32Array,
+  correlation: Correlation = "spearman",
 ): DebiasReport[] {
   const K = objectives.length;
   const columns = (values: ArrayLike<number>) =>
     Array.from({ length: K }, (_, k) =>
       Float64Array.from({ length: values.length / K }, (_, n) => values[n * K + k]!),
     );
+  const correlate = correlation === "pearson" ? pearson : spearman;
   const raw = columns(heldOut);
   const adjusted = columns(applyTransform(heldOut, fit.transform, K));
   return objectives.map(({ name }, k) => {
@@ -126,8 +148,8 @@ export function reportTransform(
       penalties: row(fit.penalties),
       before: row(fit.correlationsBefore),
       after: row(fit.correlationsAfter),
-      heldOutBefore: targets.map((target) => spearman(raw[k]!, raw[target]!)),
-      heldOutAfter: targets.map((target) => spearman(adjusted[k]!, raw[target]!)),
+      heldOutBefore: targets.map((target) => correlate(raw[k]!, raw[target]!)),
+      heldOutAfter: targets.map((target) => correlate(adjusted[k]!, raw[target]!)),
     };
   });
 }

@@ -1,6 +1,7 @@
 // Which rows a training run may see. The unit is the prompt: all rows of a prompt are used or none, on one side or the other.
 
 import type { EmbeddingSet } from "../embedding/embedding-set.ts";
+import { InputError } from "../errors.ts";
 import { sideOfRow } from "./split.ts";
 import type { RowCounts } from "./training-report.ts";
 
@@ -92,6 +93,32 @@ export async function groupNames(sets: readonly EmbeddingSet[], { used }: RowUse
     }
   }
   return names;
+}
+
+/**
+ * The margins of the used rows, in order.
+ *
+ * @throws {InputError} `missing-margin` if one of them has none: there is no margin that stands for "unknown".
+ */
+export async function pairMargins(sets: readonly EmbeddingSet[], { used }: RowUse): Promise<Float64Array> {
+  const margins: number[] = [];
+  const without: string[] = [];
+  let row = 0;
+  for (const set of sets) {
+    for await (const infos of set.rowInfos()) {
+      for (const info of infos) {
+        if (!used[row++]) continue;
+        if (info.margin === undefined) without.push(`row ${info.row} of ${set.directory}`);
+        margins.push(info.margin ?? Number.NaN);
+      }
+    }
+  }
+  if (without.length === 0) return Float64Array.from(margins);
+  throw new InputError(
+    "missing-margin",
+    `target margins: expected a margin for every pair, got none for ${without.length} of ${margins.length}, first for ${without[0]}`,
+    "embed pairs with the field margin, as `armorm data binarize` writes it, or train without target margins",
+  );
 }
 
 /** For the report. */

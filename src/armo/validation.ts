@@ -3,12 +3,7 @@
 import { type CalibrationBin, calibrationBins } from "./calibration.ts";
 import { openBatchedGate } from "./gate-batches.ts";
 import { createGateMeans, type GateMeans } from "./gate-means.ts";
-import {
-  adjustedDifferences,
-  type GatingData,
-  gatherDifferences,
-  type PromptSource,
-} from "./gating-batches.ts";
+import { adjustedDifferences, type GatingData, gatherRows, type PromptSource } from "./gating-batches.ts";
 import type { Heads } from "./heads.ts";
 
 export interface ValidationPairs {
@@ -36,7 +31,7 @@ export async function validateHeads(
   { prompts, rewards, named, groupOf }: ValidationPairs,
 ): Promise<ValidationFindings> {
   const K = objectives.length;
-  const differences = adjustedDifferences({ ...rewards, promptEmbeddings: prompts }, transform, K); // [N, K]
+  const differences = adjustedDifferences(rewards, transform, K); // [N, K]
   const means = createGateMeans();
   const margins: number[] = [];
   await using batched = await openBatchedGate(gate);
@@ -46,7 +41,7 @@ export async function validateHeads(
     const chunk = new Float32Array(rows.length * H);
     const wanted = new Float64Array(rows.length * K);
     await prompts.gather(rows, chunk);
-    gatherDifferences(differences, rows, wanted, K);
+    gatherRows(differences, rows, wanted, K);
     const gatingOutput = await batched.run(chunk); // [n, K]
     for (const [i, row] of rows.entries()) {
       const weights = gatingOutput.subarray(i * K, (i + 1) * K);

@@ -92,6 +92,17 @@ function numbers(tensor: Tensor): ArrayLike<number> {
   return data;
 }
 
+/** The nearest bfloat16 of each value, ties to even, as raw bits: what `toFloat32` decodes. NaN stays NaN. */
+export function toBf16(values: Float32Array): Uint16Array {
+  const wide = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const narrow = new Uint16Array(values.length);
+  for (let i = 0; i < wide.length; i++) {
+    const bits = wide[i]!;
+    narrow[i] = Number.isNaN(values[i]) ? (bits >>> 16) | 0x40 : (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
+  }
+  return narrow;
+}
+
 // bfloat16 is the upper half of a float32.
 function bf16ToFloat32(bits: Uint16Array): Float32Array {
   const wide = new Uint32Array(bits.length);

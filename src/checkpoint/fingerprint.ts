@@ -12,6 +12,7 @@ const IRRELEVANT_FIELDS = new Set([
   "_name_or_path",
   "_attn_implementation",
   "architectures",
+  "armorm",
   "auto_map",
   "attention_dropout",
   "bos_token_id",

@@ -57,7 +57,7 @@ export async function storedLocation(location: string): Promise<string> {
   if (location === EMBEDDED_BACKBONE) return location;
   const hubId = (await isPath(location)) ? null : parseHubId(location);
   if (hubId === null) return resolve(location);
-  const commit = await new HubCache(cacheFolder(process.env), hubId.id).readRef(hubId.revision);
+  const commit = await new HubCache(cacheFolder(process.env), hubId).readRef(hubId.revision);
   return formatHubId({ id: hubId.id, revision: commit ?? hubId.revision });
 }
 
@@ -66,7 +66,7 @@ export async function localDirectory(location: string): Promise<string | null> {
   if (location === EMBEDDED_BACKBONE) return EMBEDDED_DIRECTORY;
   const hubId = (await isPath(location)) ? null : parseHubId(location);
   if (hubId === null) return location;
-  const cache = new HubCache(cacheFolder(process.env), hubId.id);
+  const cache = new HubCache(cacheFolder(process.env), hubId);
   const commit = await cache.readRef(hubId.revision);
   return commit === null ? null : cache.snapshot(commit);
 }

@@ -1,6 +1,14 @@
 import { Command, Option } from "commander";
 import type { BinarizeReport } from "../data/binarize.ts";
+import {
+  dataLocations,
+  declaredScales,
+  formatNotes,
+  withFormatOption,
+  withScaleOption,
+} from "./data-options.ts";
 import { counted, noteRejected, withRowsProgress } from "./data-progress.ts";
+import { withDownloads } from "./downloads.ts";
 import { interruptSignal } from "./failure.ts";
 import { parseList, parseNumberFromZero, pick } from "./flags.ts";
 import { integer, print, printJson, table } from "./output.ts";
@@ -14,20 +22,22 @@ interface BinarizeFlags {
   pairs: "all" | "best-worst";
   overwrite?: boolean;
   strict?: boolean;
+  format?: string;
+  scale?: string[];
   json?: boolean;
 }
 
 export function dataBinarizeCommand(): Command {
-  return new Command("binarize")
+  const command = new Command("binarize")
     .description("turn ratings into preference pairs with target margins")
     .requiredOption(
       "--data <location...>",
-      "ratings as JSON, JSONL or JSONL.gz; NAME=FILE prefixes objectives with NAME-",
+      "ratings: files, folders, or org/name:split on the hub; NAME=FILE prefixes objectives with NAME-",
     )
     .requiredOption("--out <file>", "the pairs, as .jsonl or .jsonl.gz")
     .option(
       "--objectives <names>",
-      "compare the mean of these, with commas between them (default: all)",
+      "compare the mean of these, with commas between them; * is any text (default: all)",
       parseList,
     )
     .option("--lower-is-better <names>", "objectives of which less is better", parseList)
@@ -39,7 +49,8 @@ export function dataBinarizeCommand(): Command {
     )
     .option("--overwrite", "replace the file if it is there")
     .option("--strict", "stop at the first row that cannot be read")
-    .option("--json", "print the counts as JSON")
+    .option("--json", "print the counts as JSON");
+  return withDownloads(withScaleOption(withFormatOption(command)))
     .action(run)
     .addHelpText(
       "after",
@@ -55,12 +66,15 @@ Examples:
 }
 
 async function run(flags: BinarizeFlags): Promise<void> {
-  const [{ parseDataLocation }, { binarize }] = await loadLibrary();
-  const locations = flags.data.map(parseDataLocation);
+  const { binarize } = await loadLibrary();
+  const locations = await dataLocations(flags.data, flags.format);
+  const scales = await declaredScales(flags.scale);
   const signal = interruptSignal();
   const report = await withRowsProgress("reading", locations, (onProgress) =>
     binarize(locations, flags.out, {
       ...pick(flags, ["objectives", "lowerIsBetter", "minMargin", "pairs", "overwrite", "strict"]),
+      ...scales,
+      ...formatNotes(flags),
       signal,
       onProgress,
     }),
@@ -70,7 +84,7 @@ async function run(flags: BinarizeFlags): Promise<void> {
   noteRejected(report.rejected);
 }
 
-const loadLibrary = () => Promise.all([import("../data/location.ts"), import("../data/binarize.ts")]);
+const loadLibrary = () => import("../data/binarize.ts");
 
 function printReport(report: BinarizeReport): void {
   const { file, rows, prompts, responses, singles, pairs, margin, scale, objectives } = report;

@@ -1,7 +1,9 @@
 import { Command } from "commander";
 import pc from "picocolors";
 import type { DataDescription } from "../data/describe-data.ts";
+import { dataLocations, declaredScales, withFormatOption, withScaleOption } from "./data-options.ts";
 import { counted, noteRejected, withRowsProgress } from "./data-progress.ts";
+import { withDownloads } from "./downloads.ts";
 import { interruptSignal } from "./failure.ts";
 import { parseList, pick } from "./flags.ts";
 import { integer, percent, print, printJson, table } from "./output.ts";
@@ -9,18 +11,25 @@ import { integer, percent, print, printJson, table } from "./output.ts";
 interface DescribeFlags {
   data: string[];
   objectives?: string[];
+  format?: string;
+  scale?: string[];
   json?: boolean;
 }
 
 export function dataDescribeCommand(): Command {
-  return new Command("describe")
+  const command = new Command("describe")
     .description("say what files of rows hold: kind, objectives, lengths, duplicates")
     .requiredOption(
       "--data <location...>",
-      "JSON, JSONL or JSONL.gz files; NAME=FILE prefixes objectives with NAME-",
+      "Parquet, JSONL, JSON or CSV files, folders, or org/name:split on the hub; NAME=FILE prefixes objectives with NAME-",
     )
-    .option("--objectives <names>", "ratings that stand as columns, with commas between them", parseList)
-    .option("--json", "print it as JSON")
+    .option(
+      "--objectives <names>",
+      "ratings that stand as columns, with commas between them; * is any text",
+      parseList,
+    )
+    .option("--json", "print it as JSON");
+  return withDownloads(withScaleOption(withFormatOption(command)))
     .action(run)
     .addHelpText(
       "after",
@@ -32,13 +41,14 @@ Examples:
 }
 
 async function run(flags: DescribeFlags): Promise<void> {
-  const [{ parseDataLocation }, { describeData }] = await loadLibrary();
-  const locations = flags.data.map(parseDataLocation);
+  const [{ describeData }, { titleOf }] = await loadLibrary();
+  const locations = await dataLocations(flags.data, flags.format);
+  const scales = await declaredScales(flags.scale);
   const signal = interruptSignal();
   const files: DataDescription[] = [];
   for (const location of locations) {
     const description = await withRowsProgress("reading", [location], (onProgress) =>
-      describeData(location, { ...pick(flags, ["objectives"]), signal, onProgress }),
+      describeData(location, { ...pick(flags, ["objectives"]), ...scales, signal, onProgress }),
     );
     files.push(description);
   }
@@ -46,20 +56,39 @@ async function run(flags: DescribeFlags): Promise<void> {
   for (const [i, file] of files.entries()) {
     if (!flags.json) {
       if (i > 0) print();
-      printDescription(file);
+      printDescription(file, titleOf(file.format));
     }
     noteRejected(file.rejected);
   }
 }
 
-const loadLibrary = () => Promise.all([import("../data/location.ts"), import("../data/describe-data.ts")]);
+const loadLibrary = () =>
+  Promise.all([import("../data/describe-data.ts"), import("../data/formats/formats.ts")]);
 
-function printDescription(description: DataDescription): void {
-  const { file, kind, rows, prompts, duplicates, objectives, subsets, lengths, chosenLonger } = description;
+function printDescription(description: DataDescription, title: string | null): void {
+  const {
+    file,
+    kind,
+    format,
+    rows,
+    prompts,
+    notAlternating,
+    duplicates,
+    objectives,
+    subsets,
+    lengths,
+    chosenLonger,
+  } = description;
   const { contradictions } = duplicates;
   print(`${pc.bold(file)}: ${counted(rows, "row")} of ${kind}, ${counted(prompts, "prompt")}`);
+  if (title !== null) print(`read as ${title} (--format ${format})`);
   const repeated = `${integer(duplicates.contents)} repeat the prompt and responses of an earlier row, ${integer(duplicates.rows)} of them byte for byte`;
   print(contradictions === null ? repeated : `${repeated}; ${integer(contradictions)} contradict one`);
+  if (notAlternating.count > 0) {
+    const turns = `${counted(notAlternating.count, "row")} with turns that do not alternate`;
+    print(`${turns} (the first: ${notAlternating.first})`);
+  }
+  if (duplicates.ids > 0) print(`${counted(duplicates.ids, "row")} with the id of an earlier one`);
   if (objectives.length > 0) print(objectiveTable(objectives));
   if (Object.keys(lengths).length > 0) print(lengthTable(lengths));
   if (chosenLonger) {

@@ -1,6 +1,8 @@
 import { Command } from "commander";
 import type { OverlapReport } from "../data/overlap.ts";
+import { dataLocations, formatNotes, withFormatOption } from "./data-options.ts";
 import { counted, noteRejected, withRowsProgress } from "./data-progress.ts";
+import { withDownloads } from "./downloads.ts";
 import { interruptSignal } from "./failure.ts";
 import { pick } from "./flags.ts";
 import { integer, percent, print, printJson, table } from "./output.ts";
@@ -11,18 +13,20 @@ interface OverlapFlags {
   write?: string;
   overwrite?: boolean;
   strict?: boolean;
+  format?: string;
   json?: boolean;
 }
 
 export function dataOverlapCommand(): Command {
-  return new Command("overlap")
+  const command = new Command("overlap")
     .description("find prompts that data shares with evaluation sets, and leave them out")
-    .requiredOption("--data <location...>", "JSON, JSONL or JSONL.gz files of any kind")
+    .requiredOption("--data <location...>", "files, folders, or org/name:split on the hub, of any kind")
     .requiredOption("--against <location...>", "files whose prompts data should not hold")
     .option("--write <file>", "write the rows of data that share nothing, as .jsonl or .jsonl.gz")
     .option("--overwrite", "replace that file if it is there")
     .option("--strict", "stop at the first row whose prompt cannot be read")
-    .option("--json", "print the counts as JSON")
+    .option("--json", "print the counts as JSON");
+  return withDownloads(withFormatOption(command))
     .action(run)
     .addHelpText(
       "after",
@@ -37,11 +41,16 @@ Examples:
 
 async function run(flags: OverlapFlags): Promise<void> {
   const [{ parseDataLocation }, { findOverlaps }] = await loadLibrary();
-  const data = flags.data.map(parseDataLocation);
+  const data = await dataLocations(flags.data, flags.format);
   const against = flags.against.map(parseDataLocation);
   const signal = interruptSignal();
   const report = await withRowsProgress("comparing", [...against, ...data], (onProgress) =>
-    findOverlaps(data, against, { ...pick(flags, ["write", "overwrite", "strict"]), signal, onProgress }),
+    findOverlaps(data, against, {
+      ...pick(flags, ["write", "overwrite", "strict"]),
+      ...formatNotes(flags),
+      signal,
+      onProgress,
+    }),
   );
   if (flags.json) printJson(report);
   else printReport(report);

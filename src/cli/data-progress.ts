@@ -17,7 +17,7 @@ export async function withRowsProgress<T>(
   job: (onProgress: (rows: number) => void) => Promise<T>,
 ): Promise<T> {
   // A pipe can be read once only.
-  const countable = locations.every(({ path }) => statSync(path, { throwIfNoEntry: false })?.isFile());
+  const countable = !locations.some(({ path }) => statSync(path, { throwIfNoEntry: false })?.isFIFO());
   if (!process.stderr.isTTY || !countable) return await job(() => {});
   const { describeFile } = await import("../data/describe-file.ts");
   let total = 0;

@@ -1,6 +1,8 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { SplitReport } from "../data/split-by-prompt.ts";
+import { dataLocations, formatNotes, withFormatOption } from "./data-options.ts";
 import { noteRejected, withRowsProgress } from "./data-progress.ts";
+import { withDownloads } from "./downloads.ts";
 import { interruptSignal } from "./failure.ts";
 import { parseInteger, pick } from "./flags.ts";
 import { integer, percent, print, printJson, table } from "./output.ts";
@@ -12,19 +14,24 @@ interface SplitFlags {
   seed: number;
   overwrite?: boolean;
   strict?: boolean;
+  format?: string;
   json?: boolean;
 }
 
 export function dataSplitCommand(): Command {
-  return new Command("split")
+  const command = new Command("split")
     .description("split rows of any kind by prompt: rows with one prompt stay together, in all files")
-    .requiredOption("--data <location...>", "JSON, JSONL or JSONL.gz files; NAME=FILE calls one NAME")
+    .requiredOption(
+      "--data <location...>",
+      "files, folders, or org/name:split on the hub; NAME=FILE calls one NAME",
+    )
     .requiredOption("--out <dir>", "folder for NAME.jsonl, or FILE.NAME.jsonl where there are several files")
     .requiredOption("--fractions <shares>", "names with shares of the prompts, together 1", parseFractions)
     .option("--seed <n>", "another seed draws other prompts", parseInteger, 0)
     .option("--overwrite", "replace files that are there")
     .option("--strict", "stop at the first row whose prompt cannot be read")
-    .option("--json", "print the counts as JSON")
+    .option("--json", "print the counts as JSON");
+  return withDownloads(withFormatOption(command))
     .action(run)
     .addHelpText(
       "after",
@@ -57,12 +64,13 @@ function parseFractions(text: string): ReadonlyMap<string, number> {
 }
 
 async function run(flags: SplitFlags): Promise<void> {
-  const [{ parseDataLocation }, { splitByPrompt }] = await loadLibrary();
-  const locations = flags.data.map(parseDataLocation);
+  const { splitByPrompt } = await loadLibrary();
+  const locations = await dataLocations(flags.data, flags.format);
   const signal = interruptSignal();
   const report = await withRowsProgress("splitting", locations, (onProgress) =>
     splitByPrompt(locations, flags.out, {
       ...pick(flags, ["fractions", "seed", "overwrite", "strict"]),
+      ...formatNotes(flags),
       signal,
       onProgress,
     }),
@@ -72,7 +80,7 @@ async function run(flags: SplitFlags): Promise<void> {
   noteRejected(report.rejected);
 }
 
-const loadLibrary = () => Promise.all([import("../data/location.ts"), import("../data/split-by-prompt.ts")]);
+const loadLibrary = () => import("../data/split-by-prompt.ts");
 
 function printReport({ splits }: SplitReport): void {
   const prompts = splits.reduce((sum, split) => sum + split.prompts, 0);

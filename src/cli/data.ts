@@ -1,14 +1,18 @@
 import { Command } from "commander";
 import { dataBinarizeCommand } from "./data-binarize.ts";
 import { dataDescribeCommand } from "./data-describe.ts";
+import { dataGroupCommand } from "./data-group.ts";
 import { dataOverlapCommand } from "./data-overlap.ts";
 import { dataSplitCommand } from "./data-split.ts";
 
 export function dataCommand(): Command {
   return new Command("data")
-    .description("look through data, split it, find overlaps, turn ratings into pairs")
+    .description(
+      "look through data, split it, find overlaps, turn ratings into pairs and pairs into best-of-N rows",
+    )
     .addCommand(dataDescribeCommand())
     .addCommand(dataBinarizeCommand())
+    .addCommand(dataGroupCommand())
     .addCommand(dataSplitCommand())
     .addCommand(dataOverlapCommand())
     .addHelpText(

@@ -22,28 +22,52 @@ export async function download(
 }
 
 /**
- * Makes a command download before it runs; options that `work` gives take the place of those on the command line. Its
- * arguments and `--data` are files, which must be there before anything is downloaded.
+ * Makes a command download before it runs: data sets on the hub among its arguments, `--data` and `--against`, which are
+ * files otherwise and must be there before anything is downloaded; then what `work` says, whose options take the place of
+ * those on the command line. Data sets get the commit that was downloaded, so that nothing later asks the hub again.
  */
 export function withDownloads<Flags extends object>(
   command: Command,
-  work: (flags: Flags) => Promise<Partial<Flags>>,
+  work: (flags: Flags) => Promise<Partial<Flags>> = async () => ({}),
 ): Command {
   return command.hook("preAction", async (_, action) => {
-    await requireFiles(action.args, action.opts<{ data?: string[] }>().data ?? []);
+    const { data, against } = action.opts<{ data?: string[]; against?: string[] }>();
+    const { args, processedArgs } = action;
+    await requireFiles([...args.filter((path) => path !== "-"), ...(data ?? []), ...(against ?? [])]);
+    for (const [i, arg] of args.entries()) {
+      if (processedArgs[i] === arg && !existsSync(arg) && arg !== "-")
+        [processedArgs[i]] = await downloadData([arg]);
+    }
+    if (data) action.setOptionValue("data", await downloadData(data));
+    if (against) action.setOptionValue("against", await downloadData(against));
     for (const [name, value] of Object.entries(await work(action.opts<Flags>()))) {
       action.setOptionValue(name, value);
     }
   });
 }
 
+// Loaded by a function of its own, like the library: most commands need neither.
+const loadLocations = () => Promise.all([import("../data/data-files.ts"), import("../data/location.ts")]);
+
 /** A mistyped name is worth knowing before a download of hours. */
-async function requireFiles(args: readonly string[], data: readonly string[]): Promise<void> {
-  const { parseDataLocation } = await import("../data/location.ts");
-  const paths = [...args.filter((path) => path !== "-"), ...data.map((text) => parseDataLocation(text).path)];
-  const missing = paths.find((path) => !existsSync(path));
+async function requireFiles(texts: readonly string[]): Promise<void> {
+  const [{ isDataset }, { parseDataLocation }] = await loadLocations();
+  const paths = texts.map((text) => parseDataLocation(text).path);
+  const missing = paths.find((path) => !existsSync(path) && !isDataset(path));
   if (missing !== undefined)
     throw new InputError("missing-file", `${missing}: no such file`, "check the path");
+}
+
+/** The locations, as they are written on the command line; of data sets, with the commit that was downloaded. */
+async function downloadData(texts: readonly string[]): Promise<string[]> {
+  const [{ locateData }, { parseDataLocation }] = await loadLocations();
+  const located: string[] = [];
+  for (const text of texts) {
+    const { path } = parseDataLocation(text);
+    const { name } = await watchPull((watch) => locateData(path, watch));
+    located.push(text.slice(0, text.length - path.length) + name);
+  }
+  return located;
 }
 
 /**

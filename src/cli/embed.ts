@@ -3,6 +3,13 @@ import type { OverlongPolicy } from "../chat/overlong.ts";
 import type { EmbeddingKind, EmbeddingManifest } from "../embedding/manifest.ts";
 import type { EmbedPlan } from "../embedding/plan.ts";
 import { type BackboneFlags, openForFlags, withBackboneOptions } from "./backbone-options.ts";
+import {
+  dataLocations,
+  declaredScales,
+  formatNotes,
+  withFormatOption,
+  withScaleOption,
+} from "./data-options.ts";
 import { download, withDownloads } from "./downloads.ts";
 import { EXIT, Interrupted, interruptSignal } from "./failure.ts";
 import { parseList, parsePositiveInteger, pick } from "./flags.ts";
@@ -15,6 +22,8 @@ interface EmbedFlags extends BackboneFlags {
   out: string;
   kind?: EmbeddingKind;
   objectives?: string[];
+  format?: string;
+  scale?: string[];
   partRows?: number;
   maxTokens?: number;
   overlong: OverlongPolicy;
@@ -25,24 +34,33 @@ interface EmbedFlags extends BackboneFlags {
 
 export function embedCommand(): Command {
   const command = new Command("embed")
-    .description("turn rated conversations or preference pairs into embeddings on disk")
+    .description("turn rated conversations, preference pairs or best-of-N rows into embeddings on disk")
     .requiredOption(
       "--backbone <location>",
       "Hugging Face directory of the backbone, org/name on the hub, or tiny: the built-in one",
     )
     .requiredOption(
       "--data <location...>",
-      "JSON, JSONL or JSONL.gz files; NAME=FILE prefixes objectives with NAME-",
+      "Parquet, JSONL, JSON or CSV files, folders, or org/name:split on the hub; NAME=FILE prefixes objectives with NAME-",
     )
     .requiredOption("--out <dir>", "folder for the embeddings: empty, or this same run begun")
     .addOption(
       new Option("--kind <kind>", "what the rows are (default: told from the first row)").choices([
         "ratings",
         "pairs",
+        "best-of-n",
       ]),
     )
-    .option("--objectives <names>", "ratings to keep, with commas between them (default: all)", parseList)
-    .option("--part-rows <n>", "rows of the data per file (default: 8192)", parsePositiveInteger)
+    .option(
+      "--objectives <names>",
+      "ratings to keep, with commas between them; * is any text (default: all)",
+      parseList,
+    )
+    .option(
+      "--part-rows <n>",
+      "rows of the data per file (default: 8192, fewer where a prompt has many responses)",
+      parsePositiveInteger,
+    )
     .option("--max-tokens <n>", "longest conversation (default: the backbone's limit)", parsePositiveInteger)
     .addOption(
       new Option("--overlong <policy>", "what becomes of longer ones")
@@ -52,14 +70,15 @@ export function embedCommand(): Command {
     .option("--limit <n>", "only the first n rows", parsePositiveInteger)
     .option("--strict", "stop at the first row that cannot be read")
     .option("--json", "print the manifest as JSON");
-  return withDownloads(withBackboneOptions(command), downloadBackbone)
+  return withDownloads(withBackboneOptions(withScaleOption(withFormatOption(command))), downloadBackbone)
     .action(run)
     .addHelpText(
       "after",
       `
 Examples:
   armorm embed --backbone tiny --data ratings.jsonl --out embedded/ratings
-  armorm embed --backbone ./Llama-3-8B --data helpsteer=hs.jsonl.gz ultra=uf.jsonl.gz --out embedded/ratings`,
+  armorm embed --backbone ./Llama-3-8B --data helpsteer=hs.jsonl.gz ultra=uf.parquet --out embedded/ratings
+  armorm embed --backbone org/name --data allenai/reward-bench:filtered --out embedded/reward-bench`,
     );
 }
 
@@ -68,13 +87,13 @@ async function downloadBackbone({ backbone }: EmbedFlags): Promise<Partial<Embed
 }
 
 // Loaded by a function of its own: tsc does not rewrite import paths inside a function that says `await using`.
-const loadLibrary = () =>
-  Promise.all([import("../data/location.ts"), import("../data/kind.ts"), import("../embedding/embed.ts")]);
+const loadLibrary = () => Promise.all([import("../data/kind.ts"), import("../embedding/embed.ts")]);
 
 async function run(flags: EmbedFlags): Promise<void> {
-  const [{ parseDataLocation }, { detectKind }, { embed }] = await loadLibrary();
-  const data = flags.data.map(parseDataLocation);
-  const kind = flags.kind ?? (await detectKind(data[0]!.path));
+  const [{ detectKind }, { embed }] = await loadLibrary();
+  const data = await dataLocations(flags.data, flags.format);
+  const scales = await declaredScales(flags.scale);
+  const kind = flags.kind ?? (await detectKind(data[0]!));
   await using embedder = await openForFlags(flags.backbone, flags);
   const { backbone, chat, chatSettings, location } = embedder;
   const started = performance.now();
@@ -86,6 +105,8 @@ async function run(flags: EmbedFlags): Promise<void> {
   let said = false;
   const manifest = await embed(backbone, chat, {
     ...pick(flags, ["out", "objectives", "partRows", "maxTokens", "overlong", "limit", "strict"]),
+    ...scales,
+    ...formatNotes(flags),
     kind,
     data,
     location,
@@ -132,8 +153,9 @@ function describePlan({ rows, tokens, parts, partsDone, bytes }: EmbedPlan): str
 
 /** What was embedded and what was not. */
 export function printManifest(manifest: EmbeddingManifest, directory: string): void {
-  const { kind, rowsIn, rowsOut, rejections, objectives, backbone } = manifest;
-  print(`${directory}: ${integer(rowsOut)} of ${integer(rowsIn)} ${kind}, ${backbone.hiddenSize} wide`);
+  const { kind, rowsIn, rowsOut, responses, rejections, objectives, backbone } = manifest;
+  const what = responses === undefined ? kind : `${kind} prompts with ${integer(responses)} responses`;
+  print(`${directory}: ${integer(rowsOut)} of ${integer(rowsIn)} ${what}, ${backbone.hiddenSize} wide`);
   if (objectives.length > 0) {
     const columns = [
       { title: "objective" },

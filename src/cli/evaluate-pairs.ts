@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import pc from "picocolors";
+import { InputError } from "../errors.ts";
 import type { PairEvaluation } from "../evaluation/evaluate-pairs.ts";
 import { type EvaluationFlags, withEvaluationOptions } from "./evaluation-run.ts";
 import {
@@ -12,9 +13,9 @@ import {
 } from "./evaluation-tables.ts";
 import { parseList } from "./flags.ts";
 import { print, table } from "./output.ts";
-import { evaluatePairModels, finishPairs, type PairFlags } from "./pair-run.ts";
+import { evaluatePairModels, finishPairs } from "./pair-run.ts";
 
-interface EvaluatePairsFlags extends EvaluationFlags, PairFlags {
+interface EvaluatePairsFlags extends EvaluationFlags {
   by?: string[];
 }
 
@@ -40,6 +41,13 @@ Examples:
 }
 
 async function run(flags: EvaluatePairsFlags): Promise<void> {
+  if (flags.by && flags.embeddings) {
+    throw new InputError(
+      "wrong-usage",
+      "evaluate: --by reads fields of the rows, which embeddings do not hold",
+      "give --data, or leave --by out: subsets are always there",
+    );
+  }
   const [{ reportPairs }, models] = await Promise.all([
     import("../evaluation/evaluate-pairs.ts"),
     evaluatePairModels("evaluate pairs", flags, flags.by),

@@ -6,9 +6,9 @@ import { SECTION_NAMES } from "../evaluation/reward-bench.ts";
 import { type EvaluationFlags, withEvaluationOptions } from "./evaluation-run.ts";
 import { intervalText, printAnalysis, printComparisons, printCounts } from "./evaluation-tables.ts";
 import { type Column, integer, percent, print, table } from "./output.ts";
-import { evaluatePairModels, finishPairs, type PairFlags } from "./pair-run.ts";
+import { evaluatePairModels, finishPairs } from "./pair-run.ts";
 
-interface RewardBenchFlags extends EvaluationFlags, PairFlags {
+interface RewardBenchFlags extends EvaluationFlags {
   referenceCounts?: boolean;
 }
 

@@ -10,11 +10,13 @@ import { hashOf } from "../embedding/manifest.ts";
 import { InputError } from "../errors.ts";
 import type { RewardModel } from "../reward-model.ts";
 import type { ScorerDirectory } from "../scoring/model-directory.ts";
+import { dataLocations, withFormatOption } from "./data-options.ts";
 import { withDownloads } from "./downloads.ts";
-import { interruptSignal } from "./failure.ts";
+import { EXIT, interruptSignal } from "./failure.ts";
 import { parsePositiveInteger, pick } from "./flags.ts";
 import { keptResults } from "./kept-results.ts";
 import { modelIdentity } from "./model-identity.ts";
+import { printJson } from "./output.ts";
 import { announceJob, startProgress } from "./progress.ts";
 import { openResultFile, type ResultFile } from "./result-file.ts";
 import { downloadModel, type ModelFlags, openModel, withOpeningOptions } from "./score.ts";
@@ -23,7 +25,9 @@ import { downloadModel, type ModelFlags, openModel, withOpeningOptions } from ".
 export interface EvaluationFlags extends Omit<ModelFlags, "model"> {
   model: string[];
   data?: string[];
+  format?: string;
   embeddings?: string[];
+  dropOverlaps?: boolean;
   limit?: number;
   out?: string;
   json?: boolean;
@@ -46,7 +50,7 @@ export function withEvaluationOptions(command: Command, unit: string, data: stri
     .option("--json", "print the evaluation as JSON")
     // Before anything is downloaded.
     .hook("preAction", (_, action) => requireUsage(action.opts<EvaluationFlags>()));
-  return withDownloads(withOpeningOptions(command), downloadModels);
+  return withDownloads(withOpeningOptions(withFormatOption(command)), downloadModels);
 }
 
 async function downloadModels(flags: EvaluationFlags): Promise<Partial<EvaluationFlags>> {
@@ -106,7 +110,6 @@ export interface EvaluatedModel<Collected> {
 // Loaded by a function of its own: tsc does not rewrite import paths inside a function that says `await using`.
 const loadLibrary = () =>
   Promise.all([
-    import("../data/location.ts"),
     import("../data/describe-file.ts"),
     import("../embedding/embedding-set.ts"),
     import("../opening/open-model-directory.ts"),
@@ -117,11 +120,18 @@ export async function evaluateModels<Row, Collected>(
   flags: EvaluationFlags,
   job: EvaluationJob<Row, Collected>,
 ): Promise<EvaluatedModel<Collected>[]> {
-  const [{ parseDataLocation }, { describeFile }, { openEmbeddingSet }, { openModelDirectory }] =
-    await loadLibrary();
-  const locations = (flags.data ?? []).map(parseDataLocation);
+  const [{ describeFile }, { openEmbeddingSet }, { openModelDirectory }] = await loadLibrary();
+  const locations = await dataLocations(flags.data ?? [], flags.format);
   const files = await Promise.all(locations.map(({ path }) => describeFile(path)));
   const sets = await Promise.all((flags.embeddings ?? []).map(openEmbeddingSet));
+  const nameless = sets.find((set) => !set.knowsTexts);
+  if (nameless && flags.dropOverlaps) {
+    throw new InputError(
+      "unknown-prompts",
+      `${nameless.directory}: expected prompts that can be told by their text, got imported embeddings`,
+      "leave --drop-overlaps out: whether training saw them cannot be known",
+    );
+  }
   const rows = flags.data
     ? files.reduce((sum, file) => sum + file.rows, 0)
     : sets.reduce((sum, set) => sum + set.manifest.rowsIn, 0);
@@ -131,7 +141,8 @@ export async function evaluateModels<Row, Collected>(
   const names = fileNames(flags.model);
   const evaluated: EvaluatedModel<Collected>[] = [];
   for (const [m, name] of flags.model.entries()) {
-    const directory = await openModelDirectory(name);
+    const found = await openModelDirectory(name);
+    const directory = nameless ? { ...found, trainedOn: null } : found;
     const own = { ...flags, model: name };
     const identity = async () =>
       hashOf({
@@ -139,7 +150,7 @@ export async function evaluateModels<Row, Collected>(
         model: await modelIdentity(directory, own),
         data,
         from: flags.data ? "text" : "embeddings",
-        options: job.options,
+        options: { ...job.options, ...pick(flags, ["format"]) },
       });
     await using file = await openRows(flags.out, names[m]!, identity);
     await using model = flags.data ? await openModel(own) : null;
@@ -229,8 +240,30 @@ async function* skipRows<Row>(rows: AsyncIterable<Row>, count: number): AsyncGen
   for await (const row of rows) if (read++ >= count) yield row;
 }
 
+/** What a finished evaluation must say, whatever the benchmark. */
+interface Finished {
+  readonly rejected: readonly { readonly kind: string }[];
+}
+
+/**
+ * Prints what has been found, as JSON or for people, and writes it where `--out` asks for it. The exit code says whether
+ * rows could not be read.
+ */
+export async function finishEvaluation(
+  { json, out }: EvaluationFlags,
+  document: object,
+  evaluations: readonly Finished[],
+  printAll: () => void,
+): Promise<void> {
+  if (json) printJson(document);
+  else printAll();
+  if (out !== undefined) await writeEvaluation(out, document);
+  const unread = evaluations.some(({ rejected }) => rejected.some(({ kind }) => kind === "invalid"));
+  if (unread) process.exitCode = EXIT.badInput;
+}
+
 /** Writes the evaluation as JSON into the folder, whole or not at all. */
-export async function writeEvaluation(out: string, evaluation: object): Promise<void> {
+async function writeEvaluation(out: string, evaluation: object): Promise<void> {
   const path = join(out, "evaluation.json");
   await writeFile(`${path}.tmp`, `${JSON.stringify(evaluation, null, 1)}\n`, { flush: true });
   await rename(`${path}.tmp`, path);

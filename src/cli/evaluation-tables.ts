@@ -29,12 +29,21 @@ export function printHeading(name: string, models: number): void {
   if (models > 1) print(`\n${pc.bold(name)}`);
 }
 
-/** What went into an evaluation, and what did not. */
-export function printCounts({ n, prompts, ties, overlaps, repeatedIds, rejected }: PairAnalysis): void {
+/** What went into an evaluation of pairs, and what did not. */
+export function printCounts(analysis: PairAnalysis): void {
+  const { n, prompts, ties } = analysis;
+  printLeftOut(`${integer(n)} pairs of ${integer(prompts)} prompts, ${integer(ties)} ties`, analysis);
+}
+
+/** How many rows there are, and what was found or left out among them. */
+export function printLeftOut(
+  rows: string,
+  { overlaps, repeatedIds, rejected }: Pick<PairAnalysis, "overlaps" | "repeatedIds" | "rejected">,
+): void {
   const seen = overlaps
     ? `${integer(overlaps.found - overlaps.dropped)} with a prompt that training saw (${integer(overlaps.dropped)} dropped)`
-    : "the model does not say which prompts training saw";
-  print(`${integer(n)} pairs of ${integer(prompts)} prompts, ${integer(ties)} ties; ${seen}`);
+    : "whether training saw their prompts is not known";
+  print(`${rows}; ${seen}`);
   const { samePrompt, otherPrompt } = repeatedIds;
   if (samePrompt + otherPrompt > 0) {
     print(
@@ -52,19 +61,20 @@ export function printCounts({ n, prompts, ties, overlaps, repeatedIds, rejected 
 
 /** Length, objectives and calibration in a few lines. */
 export function printAnalysis({ length, objectives, calibration, margins }: PairAnalysis): void {
-  const { chosenLonger, chosenShorter, equal } = length;
   print();
-  print(
-    table(ACCURACY_COLUMNS, [
-      accuracyRow("where the chosen response is longer", chosenLonger),
-      accuracyRow("where it is shorter", chosenShorter),
-      ...(equal.n > 0 ? [accuracyRow("where both are as long", equal)] : []),
-    ]),
-  );
+  if (length) {
+    const { chosenLonger, chosenShorter, equal } = length;
+    print(
+      table(ACCURACY_COLUMNS, [
+        accuracyRow("where the chosen response is longer", chosenLonger),
+        accuracyRow("where it is shorter", chosenShorter),
+        ...(equal.n > 0 ? [accuracyRow("where both are as long", equal)] : []),
+      ]),
+    );
+  }
   const { p5, p50, p95 } = margins.percentiles;
-  print(
-    `margins: median ${fixed(p50)}, 90 % in ${fixed(p5)} … ${fixed(p95)}; Spearman's ρ of margin and length difference ${fixed(length.correlation, 2)}`,
-  );
+  const rho = length ? `; Spearman's ρ of margin and length difference ${fixed(length.correlation, 2)}` : "";
+  print(`margins: median ${fixed(p50)}, 90 % in ${fixed(p5)} … ${fixed(p95)}${rho}`);
   if (calibration) {
     const { calibrationError, brierScore, logLoss } = calibration;
     print(

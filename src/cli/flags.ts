@@ -44,12 +44,39 @@ export function parseNumberFromZero(text: string): number {
   return value;
 }
 
+export function parseFolds(text: string): number {
+  const folds = parsePositiveInteger(text);
+  if (folds < 2) throw new InvalidArgumentError("expected a whole number above 1");
+  return folds;
+}
+
+/** A number of bytes: 2GB, 500MB, 1.5GiB, or without a unit. */
+export function parseBytes(text: string): number {
+  const [, number, unit = ""] = /^\s*([0-9.]+)\s*([kmgt]i?b|b)?\s*$/i.exec(text) ?? [];
+  const power = "kmgt".indexOf(unit.slice(0, 1).toLowerCase() || "b") + 1;
+  const bytes = Number(number ?? Number.NaN) * (/i/i.test(unit) ? 1024 : 1000) ** power;
+  if (!(bytes > 0)) throw new InvalidArgumentError("expected a size, as in 2GB, 500MB or 1.5GiB");
+  return bytes;
+}
+
+/** Numbers of at least 0 with commas between them. */
+export function parseNumbersFromZero(text: string): number[] {
+  return text.split(",").map(parseNumberFromZero);
+}
+
 /** A share in [0, 1). */
 export function parseFraction(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !(value >= 0 && value < 1)) {
     throw new InvalidArgumentError("expected a number from 0 up to, not including, 1");
   }
+  return value;
+}
+
+/** A share in [0, 0.5): of what is wrong among what is mostly right. */
+export function parseMinority(text: string): number {
+  const value = parseFraction(text);
+  if (value >= 0.5) throw new InvalidArgumentError("expected a number from 0 up to, not including, 0.5");
   return value;
 }
 
@@ -68,4 +95,18 @@ export function parseIds(text: string): number[] {
     throw new InvalidArgumentError("expected token ids with commas between them, as in 128009,128006");
   }
   return ids;
+}
+
+/** Names with weights, `code=2,chat=1`; commander calls nothing where the flag stands alone. */
+export function parseBalance(text: string): Record<string, number> {
+  const weights = parseList(text).map((part) => {
+    const at = part.lastIndexOf("=");
+    const weight = part.slice(at + 1).trim();
+    if (at < 1 || weight === "" || !(Number(weight) >= 0 && Number.isFinite(Number(weight)))) {
+      throw new InvalidArgumentError("expected weights by name, as in code=2,chat=1");
+    }
+    return [part.slice(0, at).trim(), Number(weight)] as const;
+  });
+  if (!weights.some(([, weight]) => weight > 0)) throw new InvalidArgumentError("expected a weight above 0");
+  return Object.fromEntries(weights);
 }

@@ -1,6 +1,6 @@
 // `inspect --quantization`: what int8 and int4 do to a model.
 
-import type { PreferencePair } from "../data/records.ts";
+import { type PreferencePair, placeOf } from "../data/records.ts";
 import { InputError } from "../errors.ts";
 import type { QuantizationError } from "../evaluation/quantization-error.ts";
 import { type ChatFlags, chatOptions } from "./backbone-options.ts";
@@ -90,7 +90,7 @@ async function readAll(file: string): Promise<PreferencePair[]> {
     if (row.kind === "error") {
       throw new InputError(
         "bad-row",
-        `${row.file}, line ${row.line}: ${row.error}`,
+        `${row.file}, ${placeOf(row)}: ${row.error}`,
         "mend the row, or leave it out",
       );
     }

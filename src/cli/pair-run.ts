@@ -1,6 +1,6 @@
 // What the benchmarks made of pairs share: how rows are scored, and what is written and printed at the end.
 
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import type { CollectedPairs } from "../evaluation/collect-pairs.ts";
 import type { ModelComparison } from "../evaluation/compare-models.ts";
 import type { PairEvaluation } from "../evaluation/evaluate-pairs.ts";
@@ -8,26 +8,22 @@ import type { RewardBenchEvaluation } from "../evaluation/evaluate-reward-bench.
 import type { PairResult } from "../evaluation/pair-scores.ts";
 import type { PairTexts } from "../evaluation/pair-texts.ts";
 import type { ComparedModel } from "../report/model-comparison.ts";
+import { dataLocations, formatNotes } from "./data-options.ts";
 import {
   type EvaluatedModel,
   type EvaluationFlags,
   evaluateModels,
   fileNames,
-  writeEvaluation,
+  finishEvaluation,
 } from "./evaluation-run.ts";
-import { EXIT } from "./failure.ts";
-import { note, printJson } from "./output.ts";
-
-export interface PairFlags {
-  dropOverlaps?: boolean;
-}
+import { note } from "./output.ts";
 
 type Evaluation = (PairEvaluation | RewardBenchEvaluation) & { readonly model: string };
 
 /** Scores the pairs with every model. @param fields Fields of the rows to keep. */
 export async function evaluatePairModels(
   command: string,
-  flags: EvaluationFlags & PairFlags,
+  flags: EvaluationFlags,
   fields: readonly string[] = [],
 ): Promise<EvaluatedModel<CollectedPairs>[]> {
   const [{ readPairs }, { scorePairs }, { scorePairSets }, { collectPairs }] = await Promise.all([
@@ -41,7 +37,8 @@ export async function evaluatePairModels(
     command,
     unit: "pairs",
     options: { dropOverlaps, fields },
-    fromText: (model, locations, range) => scorePairs(model, readPairs(locations, { fields }), range),
+    fromText: (model, locations, range) =>
+      scorePairs(model, readPairs(locations, { fields, ...formatNotes(flags) }), range),
     fromSets: scorePairSets,
     collect: (score, { trainedOn }, watch) => collectPairs(score, trainedOn, { dropOverlaps, ...watch }),
   });
@@ -64,14 +61,10 @@ export async function finishPairs(
   const { benchmark } = evaluations[0]!;
   const document =
     evaluations.length === 1 ? evaluations[0]! : { benchmark, models: evaluations, comparisons };
-  if (flags.json) printJson(document);
-  else printAll(comparisons);
+  await finishEvaluation(flags, document, evaluations, () => printAll(comparisons));
   if (flags.out !== undefined) {
-    await writeEvaluation(flags.out, document);
     note(`see ${await writeReports(flags, flags.out, evaluations, comparisons)}`);
   }
-  const unread = evaluations.some(({ rejected }) => rejected.some(({ kind }) => kind === "invalid"));
-  if (unread) process.exitCode = EXIT.badInput;
 }
 
 /** A report for every model, in the folder; of several models, one on which they stand side by side, before the others. */
@@ -83,7 +76,7 @@ async function writeReports(
 ): Promise<string> {
   const { writeModelComparison, writeReport } = await import("../report/write-report.ts");
   const labels = fileNames(flags.model);
-  const name = nameOf((flags.data ?? flags.embeddings)!);
+  const name = await nameOf((flags.data ?? flags.embeddings)!);
   const texts = await hardestTexts(flags, evaluations);
   const written: string[] = [];
   const models: ComparedModel[] = [];
@@ -110,21 +103,21 @@ const pageOf = (label: string): string => (label === "report" ? "report.model.ht
 
 /** Of the pairs that some model has most wrong; embeddings know no texts. */
 async function hardestTexts(
-  { data }: EvaluationFlags,
+  { data, format }: EvaluationFlags,
   evaluations: readonly Evaluation[],
 ): Promise<Readonly<Record<number, PairTexts>>> {
   if (data === undefined) return {};
-  const [{ parseDataLocation }, { readPairs }, { readPairTexts }] = await Promise.all([
-    import("../data/location.ts"),
+  const [locations, { readPairs }, { readPairTexts }] = await Promise.all([
+    dataLocations(data, format),
     import("../data/pairs.ts"),
     import("../evaluation/pair-texts.ts"),
   ]);
   const indexes = evaluations.flatMap(({ hardest }) => hardest.map(({ index }) => index));
-  return readPairTexts(readPairs(data.map(parseDataLocation)), indexes);
+  return readPairTexts(readPairs(locations), indexes);
 }
 
-/** What the report calls the data: the files' or folders' names. */
-function nameOf(locations: readonly string[]): string {
-  const names = locations.map((location) => basename(location).replace(/(\.(jsonl?|ndjson|gz))+$/i, ""));
-  return names.join(", ");
+/** What the report calls the data: the names of files, folders or data sets. */
+async function nameOf(locations: readonly string[]): Promise<string> {
+  const { parseDataLocation } = await import("../data/location.ts");
+  return locations.map((location) => parseDataLocation(location).source).join(", ");
 }

@@ -8,6 +8,8 @@ import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { embedCommand } from "./embed.ts";
 import { evaluateCommand } from "./evaluate.ts";
+import { exportCommand } from "./export.ts";
+import { importCommand } from "./import.ts";
 import { inspectCommand } from "./inspect.ts";
 import { pullCommand } from "./pull.ts";
 import { rankCommand } from "./rank.ts";
@@ -34,6 +36,8 @@ export function createProgram(): Command {
     evaluateCommand(),
     verifyCommand(),
     reportCommand(),
+    exportCommand(),
+    importCommand(),
     inspectCommand(),
     dataCommand(),
     cacheCommand(),

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import type { Command } from "commander";
 import pc from "picocolors";
-import type { RowError } from "../data/records.ts";
+import { placeOf, type RowError } from "../data/records.ts";
 import { hashOf } from "../embedding/manifest.ts";
 import { InputError } from "../errors.ts";
 import { batches, startPace } from "./batches.ts";
@@ -25,6 +25,7 @@ export interface RowFlags {
 export interface AnyRow {
   readonly id: string | number | null;
   readonly line?: number;
+  readonly unit?: "row";
 }
 
 /** What a command does with its rows. */
@@ -198,7 +199,7 @@ const isRefusal = (outcome: unknown): outcome is Refusal =>
 const isRowError = (row: AnyRow | RowError): row is RowError => "kind" in row && row.kind === "error";
 
 const describeError = (row: AnyRow, { error }: Refusal): string =>
-  row.line === undefined ? error : `line ${row.line}: ${error}`;
+  row.line === undefined ? error : `${placeOf({ ...row, line: row.line })}: ${error}`;
 
 /** A row as text, wherever its file lies. */
 function rowText(row: AnyRow): string {

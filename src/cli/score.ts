@@ -172,7 +172,9 @@ async function scoreEmbeddings(directories: readonly string[], flags: ScoreFlags
     print: (pair, row, index) => {
       for (const response of sides) {
         const heading = `${rowHeading(row, index)} ${response.padEnd(8)}`;
-        printScore(heading, pair[response], `response of ${pair[response].tokens} tokens`);
+        const { tokens } = pair[response];
+        const length = Number.isNaN(tokens) ? "a response" : `response of ${tokens} tokens`;
+        printScore(heading, pair[response], length);
       }
     },
     errorsInPlace: true,

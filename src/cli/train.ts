@@ -1,11 +1,18 @@
 import { Command, Option } from "commander";
-import type { GatingPreset } from "../armo/gating-training.ts";
-import type { TrainingReport } from "../armo/training-report.ts";
-import { interruptSignal } from "./failure.ts";
+import type { Balance, GatingPreset } from "../armo/gating-training.ts";
+import type { Correlation } from "../armo/reward-transform.ts";
+import { remedyFor } from "../armo/ridge-status.ts";
+import type { TrainingReport, TrainingStage } from "../armo/training-report.ts";
+import { Interrupted, interruptSignal } from "./failure.ts";
 import {
+  parseBalance,
+  parseBytes,
+  parseFolds,
   parseFraction,
   parseInteger,
   parseList,
+  parseMinority,
+  parseNumbersFromZero,
   parsePositiveInteger,
   parsePositiveNumber,
   pick,
@@ -22,6 +29,13 @@ interface TrainFlags {
   dropOverlaps?: boolean;
   objectives?: string[];
   debias?: string[];
+  debiasMethod?: "root" | "grid";
+  debiasCorrelation?: Correlation;
+  alphas?: number[];
+  folds?: number;
+  intercept?: boolean;
+  refit?: boolean;
+  memory?: number;
   validationFraction?: number;
   testFraction?: number;
   seed?: number;
@@ -32,7 +46,11 @@ interface TrainFlags {
   learningRate?: number;
   weightDecay?: number;
   dropout?: number;
+  labelSmoothing?: number;
+  targetMargins?: number | true;
+  balance?: Exclude<Balance, "off" | "equal"> | true;
   patience?: number;
+  checkpoint?: string;
   overwrite?: boolean;
   json?: boolean;
 }
@@ -51,6 +69,27 @@ export function trainCommand(): Command {
     .option("--drop-overlaps", "leave out training rows whose prompt occurs in an evaluation set")
     .option("--objectives <names>", "objectives to fit (default: all that are rated, and length)", parseList)
     .option("--debias <names>", "objectives to debias against, or none (default: length)", parseList)
+    .addOption(
+      new Option(
+        "--debias-method <name>",
+        "exact penalties, or the first of the reference's grid (default: root)",
+      ).choices(["root", "grid"]),
+    )
+    .addOption(
+      new Option(
+        "--debias-correlation <name>",
+        "the correlation brought to zero (default: spearman)",
+      ).choices(["spearman", "pearson"]),
+    )
+    .option("--alphas <numbers>", "regression: penalties to try (default: 1e-4 to 1e4)", parseNumbersFromZero)
+    .option("--folds <n>", "regression: choose α by so many folds of the training prompts", parseFolds)
+    .option("--intercept", "regression: fit an offset per objective; it goes into the scale of its ratings")
+    .option("--refit", "regression: fit once more with the validation prompts once α is chosen")
+    .option(
+      "--memory <size>",
+      "regression: its sums may take so much, in more passes where they must (2GB)",
+      parseBytes,
+    )
     .option(
       "--validation-fraction <share>",
       "prompts that choose α and stop the gate (default: 0.2)",
@@ -72,7 +111,19 @@ export function trainCommand(): Command {
     .option("--learning-rate <x>", "gate: initial learning rate of the cosine", parsePositiveNumber)
     .option("--weight-decay <x>", "gate: decoupled weight decay", parseFraction)
     .option("--dropout <share>", "gate: share of hidden units dropped", parseFraction)
+    .option("--label-smoothing <share>", "gate: share of preferences taken to be wrong", parseMinority)
+    .option(
+      "--target-margins [scale]",
+      "gate: aim at each pair's own margin, times the scale (default: 1), in logits",
+      parsePositiveNumber,
+    )
+    .option(
+      "--balance [weights]",
+      "gate: draw subsets equally often, or by weight: code=2,chat=1",
+      parseBalance,
+    )
     .option("--patience <n>", "gate: evaluations without improvement before it stops", parsePositiveInteger)
+    .option("--checkpoint <dir>", "keep gate training here as it goes: the same command goes on after a stop")
     .option("--overwrite", "replace a model that armorm has written to --out")
     .option("--json", "print the training report as JSON")
     .action(run)
@@ -81,7 +132,8 @@ export function trainCommand(): Command {
       `
 Examples:
   armorm train --ratings embedded/ratings --pairs embedded/pairs --out model
-  armorm train --ratings r --pairs p --evaluation bench --drop-overlaps --test-fraction 0.1 --out model`,
+  armorm train --ratings r --pairs p --evaluation bench --drop-overlaps --test-fraction 0.1 --out model
+  armorm train --ratings r --pairs p --preset paper --checkpoint run --out model`,
     );
 }
 
@@ -95,6 +147,7 @@ async function run(flags: TrainFlags): Promise<void> {
   const debias = flags.debias?.length === 1 && flags.debias[0] === "none" ? [] : flags.debias;
   const started = performance.now();
   let progress = startProgress("", "");
+  let stage: TrainingStage | undefined;
   const report = await trainModel({
     ...pick(flags, [
       "out",
@@ -110,23 +163,42 @@ async function run(flags: TrainFlags): Promise<void> {
     ...(flags.reference ? { reference: await open(flags.reference) } : {}),
     ...(flags.evaluation ? { evaluation: await open(flags.evaluation) } : {}),
     ...(debias ? { debias } : {}),
-    gating: pick(flags, [
-      "preset",
-      "steps",
-      "batchSize",
-      "hiddenDim",
-      "learningRate",
-      "weightDecay",
-      "dropout",
-      "patience",
-    ]),
+    regression: pick(flags, ["alphas", "folds", "intercept", "refit", "memory"]),
+    debiasing: {
+      ...(flags.debiasMethod ? { method: flags.debiasMethod } : {}),
+      ...(flags.debiasCorrelation ? { correlation: flags.debiasCorrelation } : {}),
+    },
+    gating: {
+      ...(flags.targetMargins
+        ? { targetMargins: { scale: flags.targetMargins === true ? 1 : flags.targetMargins } }
+        : {}),
+      ...(flags.balance ? { balance: flags.balance === true ? ("equal" as const) : flags.balance } : {}),
+      ...pick(flags, [
+        "preset",
+        "steps",
+        "batchSize",
+        "hiddenDim",
+        "learningRate",
+        "weightDecay",
+        "dropout",
+        "labelSmoothing",
+        "patience",
+      ]),
+    },
+    ...(flags.checkpoint ? { checkpoint: { directory: flags.checkpoint } } : {}),
     signal: interruptSignal(),
-    onStage: (stage) => {
+    onStage: (next) => {
+      stage = next;
       progress.stop();
       progress = startProgress(stage, stage === "gating" ? "steps" : "rows");
     },
     onProgress: (done, total) => progress.update(done, total),
-  }).finally(() => progress.stop());
+  })
+    .catch((error) => {
+      if (!(error instanceof Interrupted) || !flags.checkpoint || stage !== "gating") throw error;
+      throw new Interrupted(`interrupted; the same command goes on from ${flags.checkpoint}`);
+    })
+    .finally(() => progress.stop());
   const page = await writeReport(flags.out);
   if (flags.json) printJson(report);
   else printTrainingReport(report);
@@ -145,7 +217,11 @@ function printTrainingReport(report: TrainingReport): void {
   }
   print();
   print(objectiveTable(report));
-  for (const { name, reason } of report.dropped) print(`not fitted: ${name} (${reason})`);
+  for (const { name, reason, remedy } of report.dropped) print(`not fitted: ${name} (${reason}: ${remedy})`);
+  for (const { name, caution } of report.objectives) {
+    if (caution) print(`careful: ${name} (${caution}: ${remedyFor(caution)})`);
+  }
+  if (report.passes > 1) print(`regression: ${integer(report.passes)} passes over the ratings, by --memory`);
   print();
   print(`on ${integer(report.validationPairs)} validation pairs, the preferred response wins by`);
   const accuracies = Object.entries(report.accuracy).map(([name, accuracy]) => [name, percent(accuracy)]);
@@ -154,7 +230,7 @@ function printTrainingReport(report: TrainingReport): void {
   print(seconds.join(", "));
 }
 
-function objectiveTable({ objectives, transform, debias }: TrainingReport): string {
+function objectiveTable({ objectives, transform, debias, correlation }: TrainingReport): string {
   const columns = [
     { title: "objective" },
     { title: "rows", align: "right" },
@@ -162,7 +238,7 @@ function objectiveTable({ objectives, transform, debias }: TrainingReport): stri
     { title: "error", align: "right" },
     { title: "R²", align: "right" },
     ...debias.flatMap((target) => [
-      { title: `ρ(${target})`, align: "right" as const },
+      { title: `${correlation === "pearson" ? "r" : "ρ"}(${target})`, align: "right" as const },
       { title: "debiased", align: "right" as const },
       { title: "held out", align: "right" as const },
       { title: "λ", align: "right" as const },

@@ -8,6 +8,7 @@ import {
   type RatedResponse,
   type RatingRange,
 } from "./rated-prompts.ts";
+import { scaleOf } from "./rating-scale.ts";
 import { type RatingsOptions, readRatings } from "./ratings.ts";
 import { type RejectedRows, RejectionCount } from "./rejections.ts";
 import { createRowsFile } from "./rows-file.ts";
@@ -67,7 +68,7 @@ interface PairRow {
  * Two responses of one source to the same prompt make a pair. Chosen is the one with the higher mean over the
  * objectives that both are rated on; the margin is the difference of the means, so that 5 against 1 counts for more
  * than 3 against 2. With one objective the margin is on its rating scale; with several, each is first scaled to [0, 1]
- * by the range that occurs in its source. Equal means (within 1e-9) are ties and are left out, as are equal responses,
+ * by the range that is declared, or else occurs in its source. Equal means (within 1e-9) are ties and are left out, as are equal responses,
  * whose ratings are averaged.
  *
  * @throws {InputError} Those of `readRatings` and `createRowsFile`; `unknown-objective` for a name in `lowerIsBetter`
@@ -95,8 +96,7 @@ export async function binarize(
     belowMinMargin: 0,
     incomparable: 0,
   };
-  const readings = options.objectives ? { objectives: options.objectives } : {};
-  for await (const record of readRatings(locations, readings)) {
+  for await (const record of readRatings(locations, options)) {
     signal?.throwIfAborted();
     if (record.kind === "error") rejections.add(record);
     else {
@@ -106,7 +106,9 @@ export async function binarize(
     options.onProgress?.(count.rows + rejections.rows.count);
   }
 
-  const ranges = rated.ranges();
+  const ranges = rated
+    .ranges()
+    .map((range) => ({ ...range, ...scaleOf(range.objective, options.scales ?? [])?.range }));
   refuseUnknown(lowerIsBetter, ranges);
   const scales = scalesOf(ranges, new Set(lowerIsBetter));
   const margins = { minimum: Number.POSITIVE_INFINITY, sum: 0, maximum: 0 };

@@ -82,19 +82,15 @@ function refuseOtherFormats(head: Buffer, name: string): void {
   throw new InputError(
     "unsupported-format",
     `${name}: expected JSON or JSONL in UTF-8, plain or gzipped, got ${found}`,
-    "convert it to JSONL",
+    found === "a parquet file" ? "give its path: Parquet is not read from a stream" : "convert it to JSONL",
   );
 }
 
-function explainReadError(error: unknown, name: string): unknown {
+export function explainReadError(error: unknown, name: string): unknown {
   const code = (error as NodeJS.ErrnoException | null)?.code ?? "";
   if (code === "ENOENT") return new InputError("missing-file", `${name}: no such file`, "check the path");
   if (code === "EISDIR") {
-    return new InputError(
-      "not-a-file",
-      `${name}: expected a file, got a directory`,
-      "name a .jsonl or .json file",
-    );
+    return new InputError("not-a-file", `${name}: expected a file, got a directory`, "name a file");
   }
   if (code === "EACCES")
     return new InputError("unreadable-file", `${name}: not readable`, "check its permissions");

@@ -1,14 +1,16 @@
 import { type Message, validateConversation } from "../chat/messages.ts";
 import type { DataSource } from "./byte-source.ts";
-import { badRow, describe, fieldsOf, promptFrom } from "./fields.ts";
+import { badRow, describe, type Fields, fieldsOf, promptFrom } from "./fields.ts";
+import { recogniseFormat } from "./formats/formats.ts";
 import type { ComparisonRow, ConversationRow, RowError } from "./records.ts";
-import { readRecords, rowId } from "./rows.ts";
+import type { Row } from "./row.ts";
+import { lineOf, readRecords, rowId } from "./rows.ts";
 
 /**
  * Streams conversations to be scored, from a path or a stream.
  *
  * A row is `{messages}` ending with the assistant, a bare array of messages, or `{prompt, response}`; `id` passes
- * through. Rows stand one per line, or in a JSON array. A document that is one array of messages is one conversation.
+ * through. Rows of rated public data sets are recognised, each by itself. Rows stand one per line, or in a JSON array. A document that is one array of messages is one conversation.
  *
  * @param name What to call the source in messages.
  * @throws {InputError} those of `readRows`.
@@ -17,10 +19,15 @@ export function readConversations(
   source: DataSource,
   name?: string,
 ): AsyncGenerator<ConversationRow | RowError, void, undefined> {
-  const parse = (value: unknown, { line }: { line: number }): ConversationRow => {
-    return { kind: "conversation", id: rowId(value), line, messages: parseConversation(value) };
+  const parse = (value: unknown, row: Row): ConversationRow => {
+    return { kind: "conversation", id: rowId(value), ...lineOf(row), messages: parseConversation(value) };
   };
-  return readRecords(source, parse, name === undefined ? {} : { name });
+  return readRecords(source, parse, { ...(name === undefined ? {} : { name }), expand: conversationsIn });
+}
+
+function conversationsIn(value: unknown): readonly unknown[] {
+  const format = recogniseFormat(value);
+  return format?.kind === "ratings" ? format.toOwn(value as Fields, true) : [value];
 }
 
 /**
@@ -51,8 +58,8 @@ export function readCandidates(
 }
 
 function readAnswers(source: DataSource, name: string | undefined, fewest: number) {
-  const parse = (value: unknown, { line }: { line: number }): ComparisonRow => {
-    return { kind: "comparison", id: rowId(value), line, ...parseAnswers(value, fewest) };
+  const parse = (value: unknown, row: Row): ComparisonRow => {
+    return { kind: "comparison", id: rowId(value), ...lineOf(row), ...parseAnswers(value, fewest) };
   };
   return readRecords(source, parse, name === undefined ? {} : { name });
 }

@@ -1,11 +1,16 @@
 import { createHash } from "node:crypto";
+import type { InputError } from "../errors.ts";
+import { badRow } from "./fields.ts";
+import { formatReader } from "./formats/formats.ts";
 import { LengthSample, type LengthSummary } from "./lengths.ts";
 import type { DataLocation } from "./location.ts";
+import { selectObjectives } from "./objective-selection.ts";
 import { promptHash } from "./prompt-hash.ts";
-import { readRawRows } from "./raw-rows.ts";
+import { type DeclaredScale, requireInScale } from "./rating-scale.ts";
 import { type RejectedRows, RejectionCount } from "./rejections.ts";
+import type { Row } from "./row.ts";
 import { type DataKind, kindOf, partsOf, type RowParts } from "./row-parts.ts";
-import { rejectRow } from "./rows.ts";
+import { readRows, rejectRow, rowId } from "./rows.ts";
 
 export interface ObjectiveSummary {
   readonly name: string;
@@ -19,14 +24,20 @@ export interface ObjectiveSummary {
 export interface DataDescription {
   readonly file: string;
   readonly kind: DataKind;
-  /** Rows that could be used. */
+  /** The format that was recognised or asked for; null for rows of armorm's own shapes other than ratings and pairs. */
+  readonly format: string | null;
+  /** Rows that could be used; of a row with several rated responses, each counts. */
   readonly rows: number;
   readonly rejected: RejectedRows;
+  /** Usable rows in which the user or the assistant speaks twice in a row; some chat templates refuse them. */
+  readonly notAlternating: RejectedRows;
   /** Distinct prompts, by hash. */
   readonly prompts: number;
   readonly duplicates: {
     /** Rows equal to an earlier one, byte for byte. */
     readonly rows: number;
+    /** Rows with the `id` of an earlier one. */
+    readonly ids: number;
     /** Rows with the prompt and the responses of an earlier one, whatever else they hold. */
     readonly contents: number;
     /** Pairs that prefer what an earlier pair rejected; null for other kinds. */
@@ -43,8 +54,13 @@ export interface DataDescription {
 }
 
 export interface DescribeOptions {
-  /** Full names of ratings that stand as columns of their own. Default: none, ratings are found in their field. */
+  /**
+   * Ratings that stand as columns of their own, by full name or pattern. Default: those of recognised formats; otherwise
+   * ratings are found in their field.
+   */
   readonly objectives?: readonly string[];
+  /** Declared scales: a row with a rating outside its range counts as rejected. Default: none. */
+  readonly scales?: readonly DeclaredScale[];
   readonly signal?: AbortSignal;
   readonly onProgress?: (rows: number) => void;
 }
@@ -54,17 +70,20 @@ export interface DescribeOptions {
  *
  * @throws {InputError} Those of `readRows`.
  *
- * Cost: one pass; memory is three hashes and a few counts per row.
+ * Cost: one pass; memory is four hashes and a few counts per row.
  */
 export async function describeData(
   location: DataLocation,
-  { objectives = [], signal, onProgress }: DescribeOptions = {},
+  { objectives, scales = [], signal, onProgress }: DescribeOptions = {},
 ): Promise<DataDescription> {
   const rejections = new RejectionCount();
+  const turns = new RejectionCount();
   const found = new Findings();
+  const columns = objectives && selectObjectives(objectives);
+  const reader = formatReader(location, null, { named: columns !== undefined });
   let kind: DataKind | null = null;
   let read = 0;
-  for await (const row of readRawRows(location.path)) {
+  for await (const row of readRows(location.path)) {
     signal?.throwIfAborted();
     read++;
     onProgress?.(read);
@@ -72,14 +91,46 @@ export async function describeData(
       rejections.add(row);
       continue;
     }
-    kind ??= kindOf(row.value, location, objectives);
+    found.addRow(row);
     try {
-      found.add(partsOf(row.value, kind ?? "conversations", location, objectives), row.bytes);
+      for (const own of reader.toOwn(row.value)) {
+        kind ??= kindOf(own, location, columns);
+        try {
+          const parts = partsOf(own, kind ?? "conversations", location, columns);
+          for (const [name, rating] of Object.entries(parts.ratings ?? {}))
+            requireInScale(rating, name, scales);
+          found.add(parts);
+          const twice = spokenTwice(parts);
+          if (twice !== null) turns.add(rejectRow(row, twice));
+        } catch (error) {
+          rejections.add(rejectRow(row, error));
+        }
+      }
     } catch (error) {
       rejections.add(rejectRow(row, error));
     }
   }
-  return found.describe(location.path, kind ?? "conversations", rejections.rows);
+  return {
+    file: location.path,
+    kind: kind ?? "conversations",
+    format: reader.format?.name ?? null,
+    rejected: rejections.rows,
+    notAlternating: turns.rows,
+    ...found.describe(kind ?? "conversations"),
+  };
+}
+
+/** The refusal of a conversation in which one side speaks twice in a row, as a value; null where turns alternate. */
+function spokenTwice({ prompt, responses }: RowParts): InputError | null {
+  const roles = [...prompt.map(({ role }) => role), ...(responses.length > 0 ? ["assistant"] : [])];
+  const twice = roles.find(
+    (role, i) => i > 0 && role === roles[i - 1] && (role === "user" || role === "assistant"),
+  );
+  if (twice === undefined) return null;
+  return badRow(
+    `turns: expected ones that alternate, got two of the ${twice} in a row`,
+    "join the two where a chat template refuses them",
+  );
 }
 
 /** What has been seen of a file so far. */
@@ -88,7 +139,9 @@ class Findings {
   readonly #prompts = new Set<string>();
   readonly #bytes = new Set<string>();
   readonly #contents = new Set<string>();
+  readonly #ids = new Set<string>();
   #equalRows = 0;
+  #equalIds = 0;
   #equalContents = 0;
   #contradictions = 0;
   readonly #ratings = new Map<string, { rated: number; minimum: number; sum: number; maximum: number }>();
@@ -97,12 +150,18 @@ class Findings {
   #pairs = 0;
   #longer = { characters: 0, words: 0 };
 
-  add({ prompt, responses, ratings = {}, subset }: RowParts, bytes: Buffer): void {
+  /** What can be said of a row whether it can be used or not. */
+  addRow({ value, bytes }: Row): void {
+    if (!addNew(this.#bytes, digest(bytes))) this.#equalRows++;
+    const id = rowId(value);
+    if (id !== null && !addNew(this.#ids, digest(JSON.stringify(id)))) this.#equalIds++;
+  }
+
+  add({ prompt, responses, ratings = {}, subset }: RowParts): void {
     this.#rows++;
     const hash = promptHash(prompt);
     this.#prompts.add(hash);
     const texts = responses.map(([, text]) => text);
-    if (!addNew(this.#bytes, digest(bytes))) this.#equalRows++;
     if (!addNew(this.#contents, digest(JSON.stringify([hash, texts])))) this.#equalContents++;
     for (const [name, rating] of Object.entries(ratings)) this.#rate(name, rating);
     if (typeof subset === "string") this.#subsets.set(subset, (this.#subsets.get(subset) ?? 0) + 1);
@@ -117,16 +176,16 @@ class Findings {
     if (this.#contents.has(digest(JSON.stringify([hash, texts.toReversed()])))) this.#contradictions++;
   }
 
-  describe(file: string, kind: DataKind, rejected: RejectedRows): DataDescription {
+  describe(
+    kind: DataKind,
+  ): Omit<DataDescription, "file" | "kind" | "format" | "rejected" | "notAlternating"> {
     const pairs = this.#pairs;
     return {
-      file,
-      kind,
       rows: this.#rows,
-      rejected,
       prompts: this.#prompts.size,
       duplicates: {
         rows: this.#equalRows,
+        ids: this.#equalIds,
         contents: this.#equalContents,
         contradictions: kind === "pairs" ? this.#contradictions : null,
       },

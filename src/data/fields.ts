@@ -54,6 +54,17 @@ export function responseFrom(value: unknown, what: string): string {
   return value;
 }
 
+/** The field that names the subset of a row, whatever it holds; null where there is none. */
+export const subsetField = (fields: Fields): unknown =>
+  fields.subset ?? fields.family ?? fields.category ?? null;
+
+/** What names the subset of a row, or null. */
+export function subsetOf(fields: Fields): string | null {
+  const subset = subsetField(fields);
+  if (subset === null || typeof subset === "string") return subset;
+  throw badRow(`subset: expected text, got ${describe(subset)}`, "name the subset");
+}
+
 /** A value as it is named in messages: short, with its type. */
 export function describe(value: unknown): string {
   if (value === undefined) return "nothing";

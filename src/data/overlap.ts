@@ -1,8 +1,8 @@
+import type { FormatOptions } from "./formats/formats.ts";
 import type { DataLocation } from "./location.ts";
 import { readRowsWithPrompt } from "./prompt-of-row.ts";
-import { asLine } from "./raw-rows.ts";
 import { type RejectedRows, RejectionCount } from "./rejections.ts";
-import { createRowsFile, type RowsFile } from "./rows-file.ts";
+import { asLine, createRowsFile, type RowsFile } from "./rows-file.ts";
 
 export interface OverlapOptions {
   /** Where to write the rows whose prompts no other file holds. Default: nowhere. */
@@ -11,6 +11,7 @@ export interface OverlapOptions {
   readonly overwrite?: boolean;
   /** Stop at the first row whose prompt cannot be read. Default false: such rows are counted and not written. */
   readonly strict?: boolean;
+  readonly onFormat?: FormatOptions["onFormat"];
   readonly signal?: AbortSignal;
   readonly onProgress?: (rows: number) => void;
 }
@@ -53,7 +54,7 @@ export async function findOverlaps(
   const rejections = new RejectionCount(options.strict);
   let read = 0;
   const rowsOf = async function* (location: DataLocation) {
-    for await (const row of readRowsWithPrompt(location)) {
+    for await (const row of readRowsWithPrompt(location, options)) {
       options.signal?.throwIfAborted();
       read++;
       options.onProgress?.(read);

@@ -1,11 +1,13 @@
 import { type Message, validateMessages } from "../chat/messages.ts";
-import { badRow, describe, type Fields, fieldsOf, promptFrom, responseFrom } from "./fields.ts";
+import { badRow, describe, type Fields, fieldsOf, promptFrom, responseFrom, subsetOf } from "./fields.ts";
+import { type FormatOptions, formatReader } from "./formats/formats.ts";
 import type { DataLocation } from "./location.ts";
 import { normalizePrompt, promptHash } from "./prompt-hash.ts";
 import type { PreferencePair, RowError } from "./records.ts";
-import { readRecords, rowId, rowSubset } from "./rows.ts";
+import type { Row } from "./row.ts";
+import { readRecords, rowId } from "./rows.ts";
 
-export interface ReadPairsOptions {
+export interface ReadPairsOptions extends Pick<FormatOptions, "onFormat"> {
   /** Further fields of a row to keep as text; `a.b` is field b of the object a. */
   readonly fields?: readonly string[];
 }
@@ -15,17 +17,20 @@ export interface ReadPairsOptions {
  *
  * A row is `{prompt, chosen, rejected}`. The prompt is text or messages, and `messages` that hold its turns take its
  * place; chosen and rejected are text, the last message alone, or whole conversations, which may leave the prompt
- * implicit. `subset`, `family` or `category` names the subset. Rows that cannot be used, such as equal responses, come
- * out as `RowError`.
+ * implicit. `subset`, `family` or `category` names the subset, and `margin` says how much better the chosen response is, on
+ * any scale. Formats of public data sets are recognised by the first row (`formatReader`). Rows that cannot be used, such as
+ * equal responses, come out as `RowError`.
  *
- * @throws {InputError} those of `readRows`, and `no-usable-rows` for a file of another kind.
+ * @throws {InputError} those of `readRows` and `formatReader`, and `no-usable-rows` for a file of another kind.
  */
 export async function* readPairs(
   locations: readonly DataLocation[],
   options: ReadPairsOptions = {},
 ): AsyncGenerator<PreferencePair | RowError, void, undefined> {
   for (const location of locations) {
-    yield* readRecords(location.path, (value) => parsePair(value, location, options), { needsOne: true });
+    const { toOwn } = formatReader(location, "pairs", options);
+    const parse = (value: unknown, row: Row) => parsePair(value, location, options, row.value);
+    yield* readRecords(location.path, parse, { needsOne: true, expand: toOwn });
   }
 }
 
@@ -38,6 +43,7 @@ export function parsePair(
   value: unknown,
   location: DataLocation,
   { fields: wanted = [] }: ReadPairsOptions = {},
+  original: unknown = value,
 ): PreferencePair {
   const fields = fieldsOf(value, "prompt, chosen and rejected");
   if (fields.chosen === undefined || fields.rejected === undefined) {
@@ -47,6 +53,7 @@ export function parsePair(
   const chosen = sideOf(fields.chosen, "chosen");
   const rejected = sideOf(fields.rejected, "rejected");
   const prompt = promptOf(fields, chosen.before, rejected.before);
+  const margin = marginOf(fields);
   if (chosen.response === rejected.response) {
     throw badRow(
       "chosen and rejected: expected two different responses, got equal ones",
@@ -60,9 +67,10 @@ export function parsePair(
     chosen: chosen.response,
     rejected: rejected.response,
     subset: subsetOf(fields),
+    ...(margin === null ? {} : { margin }),
     source: location.source,
     promptHash: promptHash(prompt),
-    ...(wanted.length > 0 ? { fields: fieldsAsText(value, wanted) } : {}),
+    ...(wanted.length > 0 ? { fields: fieldsAsText(original, wanted) } : {}),
   };
 }
 
@@ -136,8 +144,7 @@ function agrees(given: readonly Message[], conversation: readonly Message[]): bo
   return turns.some((turn) => turn.includes(asked)) || asked.includes(turns[turns.length - 1] ?? asked);
 }
 
-function subsetOf(fields: Fields): string | null {
-  const subset = fields.subset ?? fields.family ?? fields.category ?? null;
-  if (subset === null || typeof subset === "string") return rowSubset(fields);
-  throw badRow(`subset: expected text, got ${describe(subset)}`, "name the subset");
+function marginOf({ margin = null }: Fields): number | null {
+  if (margin === null || (typeof margin === "number" && Number.isFinite(margin))) return margin;
+  throw badRow(`margin: expected a finite number, got ${describe(margin)}`, "give a number, or leave it out");
 }

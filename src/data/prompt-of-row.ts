@@ -1,11 +1,13 @@
 import { type Message, validateMessages } from "../chat/messages.ts";
+import { bestOfNPrompt, isBestOfN } from "./best-of-n.ts";
 import { badRow, fieldsOf, promptFrom } from "./fields.ts";
+import { type FormatOptions, formatReader } from "./formats/formats.ts";
 import type { DataLocation } from "./location.ts";
 import { parsePair } from "./pairs.ts";
 import { promptHash } from "./prompt-hash.ts";
-import { type RawJsonRow, readRawRows } from "./raw-rows.ts";
 import type { RowError } from "./records.ts";
-import { rejectRow } from "./rows.ts";
+import type { Row } from "./row.ts";
+import { readRows, rejectRow } from "./rows.ts";
 
 /**
  * Streams the rows of a file of any kind with the hashes of their prompts.
@@ -14,25 +16,27 @@ import { rejectRow } from "./rows.ts";
  */
 export async function* readRowsWithPrompt(
   location: DataLocation,
-): AsyncGenerator<(RawJsonRow & { readonly promptHash: string }) | RowError, void, undefined> {
-  for await (const row of readRawRows(location.path)) {
+  options: Pick<FormatOptions, "onFormat"> = {},
+): AsyncGenerator<(Row & { readonly promptHash: string }) | RowError, void, undefined> {
+  const { toOwn } = formatReader(location, null, options);
+  for await (const row of readRows(location.path)) {
     if (row.kind === "error") {
       yield row;
       continue;
     }
     let hash: string;
     try {
-      hash = promptHash(promptOfRow(row.value, location));
+      hash = promptHash(promptOfRow(toOwn(row.value)[0], location));
     } catch (error) {
       yield rejectRow(row, error);
       continue;
     }
-    yield { ...row, promptHash: hash };
+    yield Object.assign(row, { promptHash: hash });
   }
 }
 
 /**
- * The prompt of a row of any kind: ratings, pairs, responses to compare, steps, conversations, or anything else with a
+ * The prompt of a row of any kind: ratings, pairs, responses to compare or labelled, steps, conversations, or anything else with a
  * `prompt` or `messages`. It is the prompt that the reader of that kind would find, so hashes agree across kinds.
  *
  * @throws {InputError} `bad-row`, or what the messages' validation throws.
@@ -40,6 +44,7 @@ export async function* readRowsWithPrompt(
 export function promptOfRow(value: unknown, location: DataLocation): readonly Message[] {
   if (Array.isArray(value)) return beforeResponse(value);
   const fields = fieldsOf(value, "a prompt or messages");
+  if (isBestOfN(fields)) return bestOfNPrompt(fields);
   if (fields.chosen !== undefined && fields.rejected !== undefined) return parsePair(value, location).prompt;
   if (fields.messages === undefined && fields.prompt === undefined) {
     throw badRow("row: expected a prompt or messages, got neither", "add the prompt");

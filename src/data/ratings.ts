@@ -1,17 +1,29 @@
 import { type Message, validateMessages } from "../chat/messages.ts";
-import { InputError } from "../errors.ts";
 import { badRow, describe, type Fields, fieldsOf, promptFrom, responseFrom } from "./fields.ts";
+import { type FormatOptions, formatReader } from "./formats/formats.ts";
 import type { DataLocation } from "./location.ts";
+import {
+  expandObjectives,
+  type ObjectiveSelection,
+  ratedColumns,
+  selectObjectives,
+} from "./objective-selection.ts";
 import { promptHash } from "./prompt-hash.ts";
+import { type DeclaredScale, requireInScale } from "./rating-scale.ts";
 import type { RatedConversation, RowError } from "./records.ts";
 import { readRecords, rowId } from "./rows.ts";
 
-export interface RatingsOptions {
+export interface RatingsOptions extends Pick<FormatOptions, "onFormat"> {
   /**
-   * Objectives to keep, under their full names (with the location's prefix). Rows without any of them are left out.
-   * Naming them also admits ratings that stand as numeric columns beside `messages`. Default: every objective found.
+   * Objectives to keep, under their full names (with the location's prefix) or as patterns with `*`. Rows without any of
+   * them are left out. Naming them also admits ratings that stand as numeric columns beside `messages`. Default: every
+   * objective found.
    */
   readonly objectives?: readonly string[];
+  /** Declared scales: a rating outside its range makes its row a `RowError`. Default: none. */
+  readonly scales?: readonly DeclaredScale[];
+  /** Called for a row that is left out. */
+  readonly onUnrated?: () => void;
 }
 
 /** The fields that may hold a row's ratings, the first present one being taken. */
@@ -22,38 +34,47 @@ const RATING_FIELDS = ["ratings", "attributes", "labels"] as const;
  *
  * A row is `{messages}` ending with the assistant, or `{prompt, response}` with the prompt as text or messages; its
  * ratings are an object of numbers in `ratings`, `attributes` or `labels`, or columns named by `objectives`; null means
- * not rated. Ratings keep their source's scale. Rows that cannot be used come out as `RowError`.
+ * not rated. Ratings keep their source's scale. Formats of public data sets are recognised by the first row
+ * (`formatReader`). Rows that cannot be used come out as `RowError`.
  *
- * @throws {InputError} those of `readRows`; `no-usable-rows` for a file of another kind; `unknown-objective` at the
+ * @throws {InputError} those of `readRows` and `formatReader`; `no-usable-rows` for a file of another kind; `unknown-objective` at the
  *   end, if `objectives` names one that no row rates.
  */
 export async function* readRatings(
   locations: readonly DataLocation[],
   options: RatingsOptions = {},
 ): AsyncGenerator<RatedConversation | RowError, void, undefined> {
+  const { objectives, scales = [], onFormat, onUnrated } = options;
+  const selection = objectives && selectObjectives(objectives);
   const seen = new Set<string>();
   for (const location of locations) {
+    const { toOwn } = formatReader(location, "ratings", { named: objectives !== undefined, onFormat });
     const parse = (value: unknown) => {
-      const record = parseRating(value, location, options.objectives);
-      for (const name in record.ratings) seen.add(name);
-      return select(record, options.objectives);
+      const record = parseRating(value, location, selection);
+      for (const [name, rating] of Object.entries(record.ratings)) {
+        seen.add(name);
+        requireInScale(rating, name, scales);
+      }
+      const kept = selection ? select(record, selection) : record;
+      if (kept === null) onUnrated?.();
+      return kept;
     };
-    yield* readRecords(location.path, parse, { needsOne: true });
+    yield* readRecords(location.path, parse, { needsOne: true, expand: toOwn });
   }
-  if (options.objectives) refuseUnknown(options.objectives, seen);
+  if (objectives) expandObjectives(objectives, [...seen]);
 }
 
 /**
  * One row as a rated conversation.
  *
- * @param columns Full names of objectives that may stand as columns of their own.
+ * @param columns Objectives that may stand as columns of their own.
  * @returns Its ratings are empty where the row has some of those columns, yet no value in any.
  * @throws {InputError} `bad-row`, or what the messages' validation throws.
  */
 export function parseRating(
   value: unknown,
   location: DataLocation,
-  columns?: readonly string[],
+  columns?: ObjectiveSelection,
 ): RatedConversation {
   const fields = fieldsOf(value, "messages and ratings");
   if ("chosen" in fields && "rejected" in fields) {
@@ -99,7 +120,7 @@ function ratingsOf(
   row: object,
   fields: Fields,
   prefix: string,
-  columns: readonly string[] = [],
+  columns: ObjectiveSelection | undefined,
 ): Record<string, number> {
   const field = RATING_FIELDS.find((name) => fields[name] !== undefined);
   if (field) {
@@ -108,9 +129,7 @@ function ratingsOf(
       return Object.fromEntries(ratings.map(([name, rating]) => [prefix + name, ratingFrom(rating, name)]));
     }
   }
-  const asColumns = columns.filter(
-    (name) => name.startsWith(prefix) && Object.hasOwn(row, name.slice(prefix.length)),
-  );
+  const asColumns = columns ? ratedColumns(row, prefix, columns) : [];
   if (asColumns.length === 0) {
     throw badRow(
       `ratings: expected numbers in ratings, attributes or labels, got ${field ? `none in "${field}"` : "no such field"}`,
@@ -140,18 +159,7 @@ function ratingFrom(value: unknown, name: string): number {
   return value;
 }
 
-function select(record: RatedConversation, objectives?: readonly string[]): RatedConversation | null {
-  if (!objectives) return record;
-  const kept = Object.entries(record.ratings).filter(([name]) => objectives.includes(name));
+function select(record: RatedConversation, selection: ObjectiveSelection): RatedConversation | null {
+  const kept = Object.entries(record.ratings).filter(([name]) => selection.has(name));
   return kept.length === 0 ? null : { ...record, ratings: Object.fromEntries(kept) };
-}
-
-function refuseUnknown(objectives: readonly string[], seen: ReadonlySet<string>): void {
-  const unknown = objectives.filter((name) => !seen.has(name));
-  if (unknown.length === 0) return;
-  throw new InputError(
-    "unknown-objective",
-    `objectives: expected names that the data rates, got ${unknown.map((name) => `"${name}"`).join(", ")}`,
-    `the data rates ${[...seen].join(", ")}`,
-  );
 }

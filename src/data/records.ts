@@ -22,10 +22,29 @@ export interface PreferencePair {
   readonly chosen: string;
   readonly rejected: string;
   readonly subset: string | null;
+  /** How much better the chosen response is, where the row says so. */
+  readonly margin?: number;
   readonly source: string;
   readonly promptHash: string;
   /** Further fields of the row that the reader was asked for, as text; those that a row lacks are absent. */
   readonly fields?: Readonly<Record<string, string>>;
+}
+
+/** One prompt and N labelled responses, of which a reward model has to pick a right one. */
+export interface BestOfNRow {
+  readonly kind: "best-of-n";
+  readonly id: string | number | null;
+  /** Ends with the user's message. */
+  readonly prompt: readonly Message[];
+  /** At least one; samples may repeat. */
+  readonly responses: readonly string[];
+  /** One per response: 1 right and 0 wrong, or finite grades. */
+  readonly labels: readonly number[];
+  /** One per response, normalised, null where a response has none; null as a whole where the row gives none. */
+  readonly finalAnswers: readonly (string | null)[] | null;
+  readonly subset: string | null;
+  readonly source: string;
+  readonly promptHash: string;
 }
 
 /** A conversation to be scored. */
@@ -33,6 +52,7 @@ export interface ConversationRow {
   readonly kind: "conversation";
   readonly id: string | number | null;
   readonly line: number;
+  readonly unit?: "row";
   /** Ends with the assistant message that is scored. */
   readonly messages: readonly Message[];
 }
@@ -42,6 +62,7 @@ export interface ComparisonRow {
   readonly kind: "comparison";
   readonly id: string | number | null;
   readonly line: number;
+  readonly unit?: "row";
   readonly prompt: readonly Message[];
   /** At least two to compare, at least one to rank. */
   readonly responses: readonly string[];
@@ -51,11 +72,17 @@ export interface ComparisonRow {
 export interface RowError {
   readonly kind: "error";
   readonly file: string;
-  /** 1-based; in a JSON document, the line on which the element begins. */
+  /** 1-based: the line on which the row begins, or where `unit` says so the number of the row. */
   readonly line: number;
+  readonly unit?: "row";
   readonly id: string | number | null;
   /** Where the row names one. */
   readonly subset?: string;
   /** One line: what was expected, what was found, what to do. */
   readonly error: string;
+}
+
+/** Where a row stands, for people: `line 12`, or `row 12` of a table. */
+export function placeOf({ line, unit }: { readonly line: number; readonly unit?: "row" }): string {
+  return `${unit ?? "line"} ${line}`;
 }

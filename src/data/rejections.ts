@@ -1,10 +1,10 @@
 import { InputError } from "../errors.ts";
-import type { RowError } from "./records.ts";
+import { placeOf, type RowError } from "./records.ts";
 
 /** Rows that could not be used: how many, and the first of them. */
 export interface RejectedRows {
   readonly count: number;
-  /** `FILE: line N: what is wrong`, or null where there is none. */
+  /** `FILE: line N: what is wrong` (`row N` of a table), or null where there is none. */
   readonly first: string | null;
 }
 
@@ -19,8 +19,8 @@ export class RejectionCount {
   }
 
   /** @throws {InputError} `bad-row`, if strict. */
-  add({ file, line, error }: RowError): void {
-    const what = `${file}: line ${line}: ${error}`;
+  add(row: RowError): void {
+    const what = `${row.file}: ${placeOf(row)}: ${row.error}`;
     if (this.#strict) throw new InputError("bad-row", what, "mend the row, or leave --strict out");
     this.#count++;
     this.#first ??= what;

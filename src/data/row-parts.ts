@@ -1,12 +1,14 @@
 import type { Message } from "../chat/messages.ts";
+import { isBestOfN, parseBestOfN } from "./best-of-n.ts";
 import { badRow, describe, fieldsOf } from "./fields.ts";
 import type { DataLocation } from "./location.ts";
+import { type ObjectiveSelection, ratedColumns } from "./objective-selection.ts";
 import { parsePair } from "./pairs.ts";
 import { promptOfRow } from "./prompt-of-row.ts";
 import { parseRating } from "./ratings.ts";
 
 /** What the rows of a file are. */
-export type DataKind = "ratings" | "pairs" | "comparisons" | "steps" | "conversations";
+export type DataKind = "ratings" | "pairs" | "best-of-n" | "comparisons" | "steps" | "conversations";
 
 /** A row's texts, whatever its kind, and what a row of its kind says about them. */
 export interface RowParts {
@@ -20,26 +22,24 @@ export interface RowParts {
 /**
  * Tells what a row is; null where it is no row at all.
  *
- * @param columns Full names of ratings that may stand as columns of their own.
+ * @param columns Ratings that may stand as columns of their own.
  */
 export function kindOf(
   value: unknown,
   { prefix }: DataLocation,
-  columns: readonly string[],
+  columns: ObjectiveSelection | undefined,
 ): DataKind | null {
   if (Array.isArray(value)) return "conversations";
   if (typeof value !== "object" || value === null) return null;
   const row = value as Record<string, unknown>;
+  if (isBestOfN(row)) return "best-of-n";
   if ("chosen" in row || "rejected" in row) return "pairs";
   if ("steps" in row) return "steps";
   if ("responses" in row) return "comparisons";
   const rated = ["ratings", "attributes", "labels"].some(
     (name) => typeof row[name] === "object" && row[name] !== null,
   );
-  if (rated || columns.some((name) => name.startsWith(prefix) && name.slice(prefix.length) in row)) {
-    return "ratings";
-  }
-  return "conversations";
+  return rated || (columns && ratedColumns(row, prefix, columns).length > 0) ? "ratings" : "conversations";
 }
 
 /**
@@ -51,12 +51,16 @@ export function partsOf(
   value: unknown,
   kind: DataKind,
   location: DataLocation,
-  columns: readonly string[],
+  columns: ObjectiveSelection | undefined,
 ): RowParts {
   if (kind === "pairs") {
     const { prompt, chosen, rejected, subset } = parsePair(value, location);
     const responses = [["chosen", chosen] as const, ["rejected", rejected] as const];
     return { prompt, responses, subset };
+  }
+  if (kind === "best-of-n") {
+    const { prompt, responses, subset } = parseBestOfN(value, location);
+    return { prompt, responses: responses.map((text) => ["response", text] as const), subset };
   }
   if (kind === "ratings") {
     const { messages, ratings } = parseRating(value, location, columns);

@@ -20,7 +20,7 @@ const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
 /** A row beyond this is a file without row breaks; stopping keeps memory bounded. */
-const MAX_ROW_BYTES = 256 * 2 ** 20;
+export const MAX_ROW_BYTES = 256 * 2 ** 20;
 const MAX_PEEK_BYTES = 2 ** 20;
 
 type Chunks = AsyncGenerator<Buffer, void, undefined>;

@@ -87,3 +87,20 @@ function explainWriteError(error: unknown, path: string): unknown {
     "name a place that can be written and has room",
   );
 }
+
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+const SPACE = 0x20;
+
+/**
+ * The JSON text of a row as one line of JSONL. Raw line breaks cannot stand inside JSON strings, so those of a
+ * pretty-printed row are white space and become blanks; nothing else changes.
+ */
+export function asLine(bytes: Buffer): Buffer {
+  const line = Buffer.alloc(bytes.length + 1, bytes);
+  for (let i = 0; i < bytes.length; i++) {
+    if (line[i] === LINE_FEED || line[i] === CARRIAGE_RETURN) line[i] = SPACE;
+  }
+  line[bytes.length] = LINE_FEED;
+  return line;
+}

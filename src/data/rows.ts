@@ -1,80 +1,109 @@
 import { InputError } from "../errors.ts";
 import { type DataSource, inflated, rawBytes, sourceName } from "./byte-source.ts";
-import type { RowError } from "./records.ts";
+import { readCsvRows } from "./csv-rows.ts";
+import { type DataFile, locateData } from "./data-files.ts";
+import { type Fields, subsetField } from "./fields.ts";
+import { readParquetRows } from "./parquet-rows.ts";
+import { placeOf, type RowError } from "./records.ts";
+import type { Row } from "./row.ts";
 import { type RawRow, splitRows } from "./row-splitter.ts";
 
-/** One parsed row and where it stands. */
-export interface Row {
-  readonly kind: "row";
-  readonly file: string;
-  readonly line: number;
-  readonly value: unknown;
-}
+type Rows = AsyncGenerator<Row | RowError, void, undefined>;
 
 /**
- * Streams the rows of a JSONL file, a JSON array or a stream of either, plain or gzipped, one at a time.
+ * Streams the rows of a location, one at a time: a file (JSONL, a JSON array or CSV, plain or gzipped, or Parquet), a
+ * directory of files, a data set on the hub, or a stream of JSON.
  *
- * A row that is not JSON comes out as a {@link RowError} in its place. Memory is one row, whatever the file's size.
+ * A row that cannot be decoded comes out as a {@link RowError} in its place. Memory is one row, of Parquet one row group,
+ * whatever the size.
  *
- * @param name What to call the source in messages. Default: its path, or `standard input`.
- * @throws {InputError} `missing-file`, `not-a-file`, `unsupported-format`, `corrupt-gzip`, `row-too-long`, and
- *   `empty-file` when the source holds no row at all.
+ * @param name What to call a stream in messages. Default `standard input`.
+ * @throws {InputError} Those of `locateData`; `missing-file`, `unsupported-format`, `corrupt-gzip`, `corrupt-parquet`,
+ *   `corrupt-csv`, `row-too-long`, and `empty-file` when the source holds no row at all.
  */
-export async function* readRows(
-  source: DataSource,
-  name: string = sourceName(source),
-): AsyncGenerator<Row | RowError, void, undefined> {
+export async function* readRows(source: DataSource, name: string = sourceName(source)): Rows {
+  const files = typeof source === "string" ? (await locateData(source)).files : null;
   let rows = 0;
-  for await (const raw of splitRows(inflated(rawBytes(source), name), name)) {
-    rows++;
-    yield parseRow(raw, name);
+  for (const readable of files?.map(readFileRows) ?? [readJsonRows(source, name)]) {
+    for await (const row of readable) {
+      rows++;
+      yield row;
+    }
   }
   if (rows === 0) {
-    throw new InputError(
-      "empty-file",
-      `${name}: expected JSON rows, got an empty file`,
-      "check what wrote it",
-    );
+    throw new InputError("empty-file", `${name}: expected rows, got an empty file`, "check what wrote it");
   }
+}
+
+function readFileRows({ path, name, format }: DataFile): Rows {
+  if (format === "parquet") return readParquetRows(path, name);
+  if (format === "csv") return readCsvRows(inflated(rawBytes(path), name), name);
+  return readJsonRows(path, name);
+}
+
+async function* readJsonRows(source: DataSource, name: string): Rows {
+  for await (const raw of splitRows(inflated(rawBytes(source), name), name)) yield parseRow(raw, name);
 }
 
 /**
  * Turns rows into records. `parse` throws for a row that cannot be used, which becomes a {@link RowError}, and
  * gives null for one that is to be left out without a word.
  *
+ * @param options.expand What a row holds, each to be parsed by itself. Default: the row.
  * @param options.needsOne Throw `no-usable-rows` at the end if every row was rejected: the file is then of another
  *   kind, and its first error says which. Default false.
  */
 export async function* readRecords<T>(
   source: DataSource,
   parse: (value: unknown, row: Row) => T | null,
-  options: { name?: string; needsOne?: boolean } = {},
+  options: {
+    readonly name?: string;
+    readonly needsOne?: boolean;
+    readonly expand?: (value: unknown) => readonly unknown[];
+  } = {},
 ): AsyncGenerator<T | RowError, void, undefined> {
+  const { expand = (value: unknown) => [value] } = options;
   let usable = 0;
   let rejected = 0;
   let first: RowError | null = null;
   for await (const row of readRows(source, options.name)) {
-    let record: T | RowError | null;
-    if (row.kind === "error") record = row;
-    else {
-      try {
-        record = parse(row.value, row);
-      } catch (error) {
-        record = rejectRow(row, error);
-      }
+    for (const record of row.kind === "error" ? [row] : recordsOf(row, expand, parse)) {
+      if (record !== null && isRowError(record)) {
+        rejected++;
+        first ??= record;
+      } else usable++;
+      if (record !== null) yield record;
     }
-    if (record !== null && isRowError(record)) {
-      rejected++;
-      first ??= record;
-    } else usable++;
-    if (record !== null) yield record;
   }
   if (options.needsOne && usable === 0 && first) {
     throw new InputError(
       "no-usable-rows",
-      `${first.file}: all ${rejected} rows were rejected; line ${first.line}: ${first.error}`,
+      `${first.file}: all ${rejected} rows were rejected; ${placeOf(first)}: ${first.error}`,
       "check that the file holds the kind of data asked for",
     );
+  }
+}
+
+function* recordsOf<T>(
+  row: Row,
+  expand: (value: unknown) => readonly unknown[],
+  parse: (value: unknown, row: Row) => T | null,
+): Generator<T | RowError | null> {
+  let values: readonly unknown[];
+  try {
+    values = expand(row.value);
+  } catch (error) {
+    yield rejectRow(row, error);
+    return;
+  }
+  for (const value of values) {
+    let record: T | RowError | null;
+    try {
+      record = parse(value, row);
+    } catch (error) {
+      record = rejectRow(row, error);
+    }
+    yield record;
   }
 }
 
@@ -83,12 +112,13 @@ export async function* readRecords<T>(
  *
  * @throws `error` itself, if it is a fault rather than an `InputError`.
  */
-export function rejectRow({ file, line, value }: Row, error: unknown): RowError {
+export function rejectRow(row: Row, error: unknown): RowError {
+  const { file, value } = row;
   const subset = rowSubset(value);
   return {
     kind: "error",
     file,
-    line,
+    ...lineOf(row),
     id: rowId(value),
     ...(subset === null ? {} : { subset }),
     error: oneLine(error),
@@ -98,10 +128,13 @@ export function rejectRow({ file, line, value }: Row, error: unknown): RowError 
 /** What a row calls its subset: its `subset`, `family` or `category`, if that is text. */
 export function rowSubset(value: unknown): string | null {
   if (typeof value !== "object" || value === null) return null;
-  const { subset, family, category } = value as Readonly<Record<string, unknown>>;
-  const found = subset ?? family ?? category ?? null;
+  const found = subsetField(value as Fields);
   return typeof found === "string" ? found : null;
 }
+
+/** Where a row stands, for what is made of it. */
+export const lineOf = ({ line, unit }: Row): Pick<Row, "line" | "unit"> =>
+  unit === undefined ? { line } : { line, unit };
 
 /** A row's `id`, or its `ids`; objects as JSON text, anything else as null. */
 export function rowId(value: unknown): string | number | null {
@@ -118,8 +151,7 @@ function isRowError(record: unknown): record is RowError {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** Parses one row that `splitRows` cut. */
-export function parseRow({ line, bytes, problem }: RawRow, file: string): Row | RowError {
+function parseRow({ line, bytes, problem }: RawRow, file: string): Row | RowError {
   const bad = (error: string): RowError => ({ kind: "error", file, line, id: null, error });
   if (problem) return bad(problem);
   let text: string;
@@ -129,7 +161,7 @@ export function parseRow({ line, bytes, problem }: RawRow, file: string): Row | 
     return bad("malformed text: expected UTF-8; convert the file");
   }
   try {
-    return { kind: "row", file, line, value: JSON.parse(text) };
+    return { kind: "row", file, line, value: JSON.parse(text), bytes };
   } catch (error) {
     const literal = pythonLiteral(text);
     if (literal)

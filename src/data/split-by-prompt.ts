@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { InputError } from "../errors.ts";
+import type { FormatOptions } from "./formats/formats.ts";
 import type { DataLocation } from "./location.ts";
 import { readRowsWithPrompt } from "./prompt-of-row.ts";
-import { asLine } from "./raw-rows.ts";
 import { type RejectedRows, RejectionCount } from "./rejections.ts";
-import { createRowsFile, type RowsFile } from "./rows-file.ts";
+import { asLine, createRowsFile, type RowsFile } from "./rows-file.ts";
 
 export interface SplitOptions {
   /** Shares by name, in order, each above 0, together 1. */
@@ -16,6 +16,7 @@ export interface SplitOptions {
   readonly overwrite?: boolean;
   /** Stop at the first row whose prompt cannot be read. Default false: such rows are counted and go nowhere. */
   readonly strict?: boolean;
+  readonly onFormat?: FormatOptions["onFormat"];
   readonly signal?: AbortSignal;
   readonly onProgress?: (rows: number) => void;
 }
@@ -59,7 +60,7 @@ export async function splitByPrompt(
   }));
   let rows = 0;
   const distribute = async (location: DataLocation): Promise<void> => {
-    for await (const row of readRowsWithPrompt(location)) {
+    for await (const row of readRowsWithPrompt(location, options)) {
       signal?.throwIfAborted();
       rows++;
       onProgress?.(rows);

@@ -6,11 +6,13 @@ import { basename, join } from "node:path";
 import type { Backbone } from "../backbone/backbone.ts";
 import type { Chat } from "../chat/chat.ts";
 import type { OverlongPolicy } from "../chat/overlong.ts";
-import type { Tensor } from "../checkpoint/dtypes.ts";
 import { storedLocation } from "../checkpoint/location.ts";
+import type { FormatOptions } from "../data/formats/formats.ts";
 import type { DataLocation } from "../data/location.ts";
+import type { DeclaredScale } from "../data/rating-scale.ts";
+import { placeOf } from "../data/records.ts";
 import { InputError } from "../errors.ts";
-import { type EncodedRow, encodePair, encodeRating } from "./encode.ts";
+import { type EncodedRow, encodeRecord } from "./encode.ts";
 import {
   type ChatSettings,
   type EmbeddingKind,
@@ -22,6 +24,7 @@ import {
   writeManifest,
 } from "./manifest.ts";
 import { type PartInfo, partFile, readPart, writePart } from "./part.ts";
+import { toTensors } from "./part-tensors.ts";
 import { type EmbedPlan, estimateSize } from "./plan.ts";
 import { numberedRecords, surveyData } from "./survey.ts";
 
@@ -33,9 +36,16 @@ export interface EmbedOptions {
   /** The backbone's, which the manifest names so that a model can find it again: `location` of its `Embedder`. */
   readonly location: string;
   readonly chatSettings: ChatSettings;
-  /** Ratings only: the objectives to keep. Default: all that occur. */
+  /** Ratings only: the objectives to keep, by name or pattern with `*`. Default: all that occur. */
   readonly objectives?: readonly string[];
-  /** Rows of the data per file. Default 8192. */
+  /**
+   * Ratings only: declared scales (`parseScale`). Ratings outside a declared range are rejected with their row. Default:
+   * none, the range that occurs counts.
+   */
+  readonly scales?: readonly DeclaredScale[];
+  /** Called once per data location whose format is another than armorm's own. */
+  readonly onFormat?: FormatOptions["onFormat"];
+  /** Rows of the data per file. Default 8192; for best-of-N as many as have 16384 responses if all had the most. */
   readonly partRows?: number;
   /** Longest conversation in tokens. Default: the backbone's limit. */
   readonly maxTokens?: number;
@@ -59,9 +69,11 @@ export interface EmbedProgress {
 }
 
 const PART_ROWS = 8192;
+/** As many as those of 8192 pairs. */
+const PART_RESPONSES = 2 * PART_ROWS;
 
 /**
- * Embeds rated conversations or preference pairs into a directory.
+ * Embeds rated conversations, preference pairs or best-of-N rows into a directory.
  *
  * A part holds the rows of one stretch of the data; it is written under a temporary name, synced and renamed, so a
  * killed run leaves whole parts only, and the same call continues with the first part that is missing. The manifest
@@ -70,17 +82,20 @@ const PART_ROWS = 8192;
  * @returns The manifest; `complete` is false if the signal was aborted.
  * @throws {InputError} If the data has no usable row, an objective is unknown, or the directory holds something else.
  *
- * Memory: one part, twice `partRows · H` floats (six times for pairs). Source: the reference's stage-1 and stage-2
- * preparation. Differs: one prompt embedding per pair, no padding, nothing dropped silently.
+ * Memory: one part twice, `partRows · H` floats (three times that for pairs; for best-of-N one vector per response and
+ * per prompt). Source: the reference's stage-1 and stage-2 preparation. Differs: one prompt embedding per pair, no
+ * padding, nothing dropped silently.
  */
 export async function embed(
   backbone: Backbone,
   chat: Chat,
   options: EmbedOptions,
 ): Promise<EmbeddingManifest> {
-  const { kind, out, partRows = PART_ROWS, overlong = "reject", strict = false } = options;
+  const { kind, out, overlong = "reject", strict = false } = options;
   const maxTokens = Math.min(options.maxTokens ?? backbone.maxTokens, backbone.maxTokens);
   const survey = await surveyData(options);
+  const perPart = kind === "best-of-n" ? Math.floor(PART_RESPONSES / survey.mostResponses) : PART_ROWS;
+  const partRows = options.partRows ?? Math.max(1, Math.min(perPart, PART_ROWS));
   const names = survey.objectives.map(({ name }) => name);
   const { limit = null } = options;
   const about = {
@@ -95,19 +110,17 @@ export async function embed(
       dtype: backbone.dtype,
     },
     chat: options.chatSettings,
-    data: survey.files.map(({ source, path, sha256, rows }) => ({
-      source,
-      file: basename(path),
-      sha256,
-      rows,
-    })),
+    data: survey.files.map((file, i) => {
+      const { format } = options.data[i]!;
+      return format === undefined ? file : { ...file, format };
+    }),
     maxTokens,
     overlong,
     limit,
     partRows,
     objectives: survey.objectives,
   } as const;
-  const { location: _, ...backboneIdentity } = about.backbone;
+  const { location: _place, ...backboneIdentity } = about.backbone;
   const run = hashOf({ ...about, backbone: backboneIdentity });
   await prepareDirectory(out, run);
 
@@ -123,6 +136,7 @@ export async function embed(
       rowsIn: survey.rows,
       rowsUnrated: survey.rowsUnrated,
       rowsOut,
+      ...(kind === "best-of-n" ? { responses: countResponses(parts) } : {}),
       rejections: parts.flatMap((part) => part.rejections),
       parts: parts.map(({ file, id, rows }) => ({ file, id, rows: rows.length })),
     };
@@ -163,17 +177,16 @@ export async function embed(
   let encoded: EncodedRow[] = [];
   let rejections: Rejection[] = [];
   let existing = await partAt(0);
-  for await (const { row, source, record } of numberedRecords(options)) {
+  const { onFormat: _said, ...selection } = options; // the survey has said it
+  for await (const { row, source, record } of numberedRecords(selection)) {
     if (!existing) {
       const result =
         record.kind === "error"
           ? {
-              rejected: `${basename(record.file)}: line ${record.line}: ${record.error}`,
+              rejected: `${basename(record.file)}: ${placeOf(record)}: ${record.error}`,
               kind: "invalid" as const,
             }
-          : record.kind === "rating"
-            ? encodeRating(record, row, encode)
-            : encodePair(record, row, encode);
+          : encodeRecord(record, row, encode);
       if ("info" in result) encoded.push(result);
       else {
         const subset = "subset" in record ? (record.subset ?? null) : null;
@@ -201,43 +214,10 @@ export async function embed(
   return await written(out, manifest(true));
 }
 
+const countResponses = (parts: readonly PartInfo[]): number =>
+  parts.flatMap(({ rows }) => rows).reduce((sum, { finalAnswers = [] }) => sum + finalAnswers.length, 0);
+
 async function written(out: string, manifest: EmbeddingManifest): Promise<EmbeddingManifest> {
   await writeManifest(out, manifest);
   return manifest;
-}
-
-// Ratings: embeddings [n, H], labels [n, K], response_tokens [n].
-// Pairs: embeddings [n, 2, H], prompt_embeddings [n, H], response_tokens [n, 2].
-function toTensors(
-  kind: EmbeddingKind,
-  rows: readonly EncodedRow[],
-  states: readonly Float32Array[],
-  hiddenSize: number,
-): Map<string, Tensor> {
-  const n = rows.length;
-  const perRow = kind === "pairs" ? 2 : 1;
-  const embeddings = new Float32Array(n * perRow * hiddenSize);
-  const promptEmbeddings = new Float32Array(kind === "pairs" ? n * hiddenSize : 0);
-  for (let i = 0; i < n; i++) {
-    for (let r = 0; r < perRow; r++) {
-      const state = states[i * perRow + r]!;
-      embeddings.set(state.subarray(state.length - hiddenSize), (i * perRow + r) * hiddenSize);
-      // A pair asks for the gating token and the last token of the chosen response: two rows.
-      if (kind === "pairs" && r === 0) promptEmbeddings.set(state.subarray(0, hiddenSize), i * hiddenSize);
-    }
-  }
-  const responseTokens = Int32Array.from(rows.flatMap((row) => row.responseTokens));
-  const shape = kind === "pairs" ? [n, 2] : [n];
-  const tensors = new Map<string, Tensor>([
-    ["embeddings", { dtype: "F32", shape: [...shape, hiddenSize], data: embeddings }],
-    ["response_tokens", { dtype: "I32", shape, data: responseTokens }],
-  ]);
-  if (kind === "pairs") {
-    tensors.set("prompt_embeddings", { dtype: "F32", shape: [n, hiddenSize], data: promptEmbeddings });
-  } else {
-    const labels = Float32Array.from(rows.flatMap((row) => row.labels));
-    const count = n === 0 ? 0 : labels.length / n;
-    tensors.set("labels", { dtype: "F32", shape: [n, count], data: labels });
-  }
-  return tensors;
 }

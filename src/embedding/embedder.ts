@@ -36,12 +36,15 @@ export async function openEmbedder(
     await backbone.close();
     throw error;
   }
-  const chatSettings: ChatSettings = {
-    fingerprint: chat.fingerprint,
-    bos: chat.bos,
-    specialTokens: options.specialTokens ?? "text",
-    chatTemplate: options.chatTemplate ?? null,
-    gatingPattern: options.gatingPattern ?? null,
-  };
+  const chatSettings = chatSettingsOf(chat, options);
   return { location: name, backbone, chat, chatSettings, [Symbol.asyncDispose]: () => backbone.close() };
 }
+
+/** What manifests record of a chat and of the options that it was opened with. */
+export const chatSettingsOf = (chat: Chat, options: ChatOptions): ChatSettings => ({
+  fingerprint: chat.fingerprint,
+  bos: chat.bos,
+  specialTokens: options.specialTokens ?? "text",
+  chatTemplate: options.chatTemplate ?? null,
+  gatingPattern: options.gatingPattern ?? null,
+});

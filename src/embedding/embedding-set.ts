@@ -1,11 +1,11 @@
 // An embedding set on disk, read in chunks. H hidden size, K objectives, n rows of a chunk.
 
 import { join } from "node:path";
-import { toFloat32 } from "../checkpoint/dtypes.ts";
+import { toFloat32, toFloat64 } from "../checkpoint/dtypes.ts";
 import { readTensorRows } from "../checkpoint/safetensors.ts";
 import { readSafetensorsHeader, type TensorRange } from "../checkpoint/safetensors-header.ts";
 import { InputError } from "../errors.ts";
-import { type EmbeddingManifest, readManifest } from "./manifest.ts";
+import { type EmbeddingKind, type EmbeddingManifest, readManifest } from "./manifest.ts";
 import type { RowInfo } from "./part.ts";
 
 /** A stretch of rated conversations. */
@@ -15,8 +15,8 @@ export interface RatingsChunk {
   readonly embeddings: Float32Array;
   /** `[n, K]`, in the order of the manifest's objectives; NaN = missing. */
   readonly labels: Float32Array;
-  /** `[n]` tokens of the rated response. */
-  readonly responseTokens: Int32Array;
+  /** `[n]` tokens of the rated response; null where an imported set does not know them. */
+  readonly responseTokens: Int32Array | null;
 }
 
 /** A stretch of preference pairs. */
@@ -26,7 +26,22 @@ export interface PairsChunk {
   readonly embeddings: Float32Array;
   /** `[n, H]`: the final hidden state of the gating token, which both responses share. */
   readonly promptEmbeddings: Float32Array;
-  /** `[n, 2]` tokens of the chosen and the rejected response. */
+  /** `[n, 2]` tokens of the chosen and the rejected response; null where an imported set does not know them. */
+  readonly responseTokens: Int32Array | null;
+}
+
+/** A stretch of prompts with labelled responses; n prompts, r responses of all of them. */
+export interface BestOfNChunk {
+  readonly rows: readonly RowInfo[];
+  /** `[n + 1]`: the responses of row i are `offsets[i]` up to, not including, `offsets[i + 1]`. */
+  readonly offsets: Int32Array;
+  /** `[r, H]`: the final hidden state of each response's last token. */
+  readonly embeddings: Float32Array;
+  /** `[n, H]`: the final hidden state of the gating token, which a row's responses share. */
+  readonly promptEmbeddings: Float32Array;
+  /** `[r]` */
+  readonly labels: Float64Array;
+  /** `[r]` tokens of each response. */
   readonly responseTokens: Int32Array;
 }
 
@@ -38,6 +53,8 @@ interface OpenPart {
 
 /** Rows per chunk: 2048 rows of 4096 floats are 32 MiB. */
 const CHUNK_ROWS = 2048;
+/** Responses per chunk of best-of-N rows; a row that has more is a chunk of its own. */
+const CHUNK_RESPONSES = 2 * CHUNK_ROWS;
 
 /** A complete embedding set. Nothing but the manifest is in memory until chunks are read. */
 export class EmbeddingSet {
@@ -58,7 +75,12 @@ export class EmbeddingSet {
     return this.manifest.rowsOut;
   }
 
-  /** Rated conversations, in order, a chunk at a time. @throws {InputError} If the set holds pairs. */
+  /** Whether the texts were there when the set was made: then it knows responses' lengths, and prompts by their text. */
+  get knowsTexts(): boolean {
+    return this.manifest.imported === undefined;
+  }
+
+  /** Rated conversations, in order, a chunk at a time. @throws {InputError} If the set holds another kind. */
   async *ratings(): AsyncGenerator<RatingsChunk> {
     this.expect("ratings");
     for await (const { part, start, end } of this.#stretches()) {
@@ -66,12 +88,12 @@ export class EmbeddingSet {
         rows: part.rows.slice(start, end),
         embeddings: await readFloats(part, "embeddings", start, end),
         labels: await readFloats(part, "labels", start, end),
-        responseTokens: await readInts(part, "response_tokens", start, end),
+        responseTokens: this.knowsTexts ? await readInts(part, "response_tokens", start, end) : null,
       };
     }
   }
 
-  /** Preference pairs, in order, a chunk at a time. @throws {InputError} If the set holds ratings. */
+  /** Preference pairs, in order, a chunk at a time. @throws {InputError} If the set holds another kind. */
   async *pairs(): AsyncGenerator<PairsChunk> {
     this.expect("pairs");
     for await (const { part, start, end } of this.#stretches()) {
@@ -79,8 +101,29 @@ export class EmbeddingSet {
         rows: part.rows.slice(start, end),
         embeddings: await readFloats(part, "embeddings", start, end),
         promptEmbeddings: await readFloats(part, "prompt_embeddings", start, end),
-        responseTokens: await readInts(part, "response_tokens", start, end),
+        responseTokens: this.knowsTexts ? await readInts(part, "response_tokens", start, end) : null,
       };
+    }
+  }
+
+  /** Prompts with labelled responses, in order, a chunk at a time. @throws {InputError} If the set holds another kind. */
+  async *bestOfN(): AsyncGenerator<BestOfNChunk> {
+    this.expect("best-of-n");
+    for await (const part of this.#parts()) {
+      const counts = await readInts(part, "response_counts", 0, part.rows.length);
+      let first = 0;
+      for (const { start, end, offsets } of stretchesOf(counts)) {
+        const last = first + offsets.at(-1)!;
+        yield {
+          rows: part.rows.slice(start, end),
+          offsets,
+          embeddings: await readFloats(part, "embeddings", first, last),
+          promptEmbeddings: await readFloats(part, "prompt_embeddings", start, end),
+          labels: await readDoubles(part, "labels", first, last),
+          responseTokens: await readInts(part, "response_tokens", first, last),
+        };
+        first = last;
+      }
     }
   }
 
@@ -96,13 +139,13 @@ export class EmbeddingSet {
     return ranges;
   }
 
-  /** @throws {InputError} `pairs/: expected embedded ratings, got pairs` */
-  expect(kind: EmbeddingManifest["kind"]): void {
-    if (this.manifest.kind === kind) return;
+  /** Refuses a set of none of the kinds. @throws {InputError} `pairs/: expected embedded ratings, got pairs` */
+  expect(...kinds: readonly EmbeddingKind[]): void {
+    if (kinds.includes(this.manifest.kind)) return;
     throw new InputError(
       "wrong-embedding-kind",
-      `${this.directory}: expected embedded ${kind}, got ${this.manifest.kind}`,
-      `embed the data with --kind ${kind}`,
+      `${this.directory}: expected embedded ${kinds.join(" or ")}, got ${this.manifest.kind}`,
+      `embed the data with --kind ${kinds.join(" or ")}`,
     );
   }
 
@@ -148,6 +191,19 @@ export async function openEmbeddingSet(directory: string): Promise<EmbeddingSet>
   return new EmbeddingSet(directory, manifest);
 }
 
+/** Whole rows together, as many as stay below the responses of a chunk. */
+function* stretchesOf(counts: Int32Array): Generator<{ start: number; end: number; offsets: Int32Array }> {
+  let start = 0;
+  while (start < counts.length) {
+    const offsets = [0];
+    let end = start;
+    do offsets.push(offsets.at(-1)! + counts[end++]!);
+    while (end < counts.length && offsets.at(-1)! + counts[end]! <= CHUNK_RESPONSES);
+    yield { start, end, offsets: Int32Array.from(offsets) };
+    start = end;
+  }
+}
+
 function range(part: OpenPart, name: string): TensorRange {
   const found = part.tensors.get(name);
   if (found) return found;
@@ -160,6 +216,10 @@ function range(part: OpenPart, name: string): TensorRange {
 
 async function readFloats(part: OpenPart, name: string, start: number, end: number): Promise<Float32Array> {
   return toFloat32(await readTensorRows(range(part, name), start, end));
+}
+
+async function readDoubles(part: OpenPart, name: string, start: number, end: number): Promise<Float64Array> {
+  return toFloat64(await readTensorRows(range(part, name), start, end));
 }
 
 async function readInts(part: OpenPart, name: string, start: number, end: number): Promise<Int32Array> {

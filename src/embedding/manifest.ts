@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { RatingScale } from "../data/rating-scale.ts";
 import { InputError } from "../errors.ts";
 import { makeOutputDirectory } from "./output-directory.ts";
 
-/** What the rows of an embedding set are: rated conversations, or preference pairs. */
-export type EmbeddingKind = "ratings" | "pairs";
+/** What the rows of an embedding set are: rated conversations, preference pairs, or prompts with N labelled responses. */
+export type EmbeddingKind = "ratings" | "pairs" | "best-of-n";
 
 /** One objective of a set of rated conversations, with what its ratings look like. */
 export interface ObjectiveSummary {
@@ -15,6 +16,8 @@ export interface ObjectiveSummary {
   readonly rows: number;
   readonly minimum: number;
   readonly maximum: number;
+  /** As declared: `rating = reward · multiply + add`. Absent: told from the range that occurs when it is trained on. */
+  readonly scale?: RatingScale;
 }
 
 /** A row that was not embedded. `invalid`: it could not be read; `too-long`: it exceeds the token limit. */
@@ -62,8 +65,11 @@ export interface EmbeddingManifest {
     readonly file: string;
     readonly sha256: string;
     readonly rows: number;
+    /** The format that was asked for; absent where it was recognised. */
+    readonly format?: string;
   }[];
-  readonly maxTokens: number;
+  /** Null where nobody knows. */
+  readonly maxTokens: number | null;
   readonly overlong: "reject" | "drop-oldest-turns";
   readonly limit: number | null;
   readonly partRows: number;
@@ -73,8 +79,24 @@ export interface EmbeddingManifest {
   /** Rows of the files that none of the objectives asked for is rated on; null where a limit ended the reading. */
   readonly rowsUnrated: number | null;
   readonly rowsOut: number;
+  /** Best-of-N only: responses of the rows that were embedded. */
+  readonly responses?: number;
   readonly rejections: readonly Rejection[];
   readonly parts: readonly { readonly file: string; readonly id: string; readonly rows: number }[];
+  /** Of a set that was made from files without texts; absent where armorm has embedded conversations. */
+  readonly imported?: ImportedFrom;
+}
+
+/** What such files leave unknown: ids, the responses' lengths (no `response_tokens`), and the prompts themselves. */
+export interface ImportedFrom {
+  readonly layout: "reference";
+  /** What prompt hashes are hashes of. They are those of equal embeddings, not of equal texts. */
+  readonly promptHashes: "embeddings" | "prompt_embeddings";
+  /**
+   * Pairs whose two prompt embeddings differ in rounding, and the largest relative difference among them; null for ratings. The
+   * chosen response's is kept.
+   */
+  readonly promptDifferences: { readonly rows: number; readonly largest: number } | null;
 }
 
 /** The file that makes a directory an embedding set. */

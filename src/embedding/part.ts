@@ -10,6 +10,10 @@ export interface RowInfo {
   readonly source: string;
   readonly subset: string | null;
   readonly promptHash: string;
+  /** Of best-of-N rows: the final answer of each response, normalised, null where it has none. */
+  readonly finalAnswers?: readonly (string | null)[];
+  /** Of a pair whose data say how much better the chosen response is. */
+  readonly margin?: number;
 }
 
 /** One file of an embedding set: the rows of one stretch of the data, and those of them that were rejected. */

@@ -1,6 +1,6 @@
 // What a run will cost, before anything is computed. H hidden size, K objectives.
 
-import { type EncodeContext, encodePair, encodeRating } from "./encode.ts";
+import { type EncodeContext, encodeRecord } from "./encode.ts";
 import type { EmbeddingKind } from "./manifest.ts";
 import type { Survey } from "./survey.ts";
 
@@ -8,7 +8,7 @@ import type { Survey } from "./survey.ts";
 export interface EmbedPlan {
   /** Rows of the data, unusable ones included. */
   readonly rows: number;
-  /** Tokens of all conversations, from a sample of at least 64 rows; a pair's prompt counts twice. */
+  /** Tokens of all conversations, from a sample of at least 64 rows; a prompt counts once per response. */
   readonly tokens: number;
   readonly parts: number;
   /** Parts that are there already. */
@@ -22,6 +22,9 @@ export interface EmbedPlan {
 /** Id, hash and source of a row, as text. */
 const ROW_TEXT_BYTES = 180;
 
+/** A final answer, as text. */
+const ANSWER_BYTES = 8;
+
 /** Tokens and bytes of all rows, from the survey's sample. Cost: the sample is tokenized. */
 export function estimateSize(
   kind: EmbeddingKind,
@@ -29,18 +32,21 @@ export function estimateSize(
   context: EncodeContext,
   hiddenSize: number,
 ): { readonly tokens: number; readonly bytes: number } {
-  let [tokens, fitting] = [0, 0];
-  for (const record of sample) {
-    const encoded =
-      record.kind === "rating" ? encodeRating(record, 0, context) : encodePair(record, 0, context);
+  let [tokens, fitting, responses] = [0, 0, 0];
+  for (const { record, weight } of sample) {
+    const encoded = encodeRecord(record, 0, context);
     if (!("requests" in encoded)) continue;
     fitting++;
-    tokens += encoded.requests.reduce((sum, { ids }) => sum + ids.length, 0);
+    responses += weight * encoded.requests.length;
+    tokens += weight * encoded.requests.reduce((sum, { ids }) => sum + ids.length, 0);
   }
   const share = usable / sample.length;
-  const floats = kind === "pairs" ? 3 * hiddenSize + 2 : hiddenSize + objectives.length + 1;
+  const perResponse = 4 * (hiddenSize + 1) + (kind === "best-of-n" ? 8 + ANSWER_BYTES : 0);
+  const perRow = { ratings: 4 * objectives.length, pairs: 4 * hiddenSize, "best-of-n": 4 * (hiddenSize + 1) }[
+    kind
+  ];
   return {
     tokens: Math.round(tokens * share),
-    bytes: Math.round(fitting * share * (4 * floats + ROW_TEXT_BYTES)),
+    bytes: Math.round(share * (responses * perResponse + fitting * (perRow + ROW_TEXT_BYTES))),
   };
 }

@@ -1,16 +1,25 @@
+import { basename } from "node:path";
+import { readBestOfN } from "../data/best-of-n.ts";
+import { locateData } from "../data/data-files.ts";
 import { describeFile } from "../data/describe-file.ts";
+import type { FormatOptions } from "../data/formats/formats.ts";
 import type { DataLocation } from "../data/location.ts";
+import { expandObjectives } from "../data/objective-selection.ts";
 import { readPairs } from "../data/pairs.ts";
-import { readRatings } from "../data/ratings.ts";
-import type { PreferencePair, RatedConversation, RowError } from "../data/records.ts";
+import { type DeclaredScale, scaleOf } from "../data/rating-scale.ts";
+import { type RatingsOptions, readRatings } from "../data/ratings.ts";
+import type { RowError } from "../data/records.ts";
 import { InputError } from "../errors.ts";
+import type { Embeddable } from "./encode.ts";
 import type { EmbeddingKind, ObjectiveSummary } from "./manifest.ts";
 
 export interface DataSelection {
   readonly kind: EmbeddingKind;
   readonly data: readonly DataLocation[];
   readonly objectives?: readonly string[];
+  readonly scales?: readonly DeclaredScale[];
   readonly limit?: number;
+  readonly onFormat?: FormatOptions["onFormat"];
 }
 
 /** What the data holds, before anything expensive begins. */
@@ -18,6 +27,8 @@ export interface Survey {
   /** Rows, unusable ones included. */
   readonly rows: number;
   readonly usable: number;
+  /** Responses of the row that has most of them. */
+  readonly mostResponses: number;
   /** Rows of the files that were passed over, because none of the objectives asked for is rated; null with a limit. */
   readonly rowsUnrated: number | null;
   /** Some of the usable records, evenly spread over the data. */
@@ -25,27 +36,43 @@ export interface Survey {
   readonly objectives: readonly ObjectiveSummary[];
   readonly files: readonly {
     readonly source: string;
-    readonly path: string;
+    /** Its name without folders, or on the hub `org/name@<commit>:config/split`. */
+    readonly file: string;
     readonly sha256: string;
     readonly rows: number;
   }[];
 }
 
 /** A usable record of a survey's sample. */
-export type SampledRecord = RatedConversation | PreferencePair;
+export interface SampledRecord {
+  /** With a few of its responses if it has many. */
+  readonly record: Embeddable;
+  /** Responses of the record for each one that was kept. */
+  readonly weight: number;
+}
 
 /** A record and its number over all data files. */
 export interface NumberedRecord {
   readonly row: number;
   readonly source: string;
-  readonly record: RatedConversation | PreferencePair | RowError;
+  readonly record: Embeddable | RowError;
 }
 
 /** The records of a selection, numbered; unusable rows are records too. */
-export async function* numberedRecords(selection: DataSelection): AsyncGenerator<NumberedRecord> {
-  const { kind, data, objectives, limit = Number.POSITIVE_INFINITY } = selection;
-  const sources = new Map(data.map(({ path, source }) => [path, source]));
-  const records = kind === "ratings" ? readRatings(data, objectives ? { objectives } : {}) : readPairs(data);
+export async function* numberedRecords(
+  selection: DataSelection & Pick<RatingsOptions, "onUnrated">,
+): AsyncGenerator<NumberedRecord> {
+  const { kind, data, limit = Number.POSITIVE_INFINITY } = selection;
+  const sources = new Map<string, string>();
+  for (const { path, source } of data) {
+    for (const { name } of (await locateData(path)).files) sources.set(name, source);
+  }
+  const readers = {
+    ratings: () => readRatings(data, selection),
+    pairs: () => readPairs(data, selection),
+    "best-of-n": () => readBestOfN(data),
+  };
+  const records = readers[kind]();
   let row = 0;
   for await (const record of records) {
     if (row >= limit) return;
@@ -65,16 +92,19 @@ export async function surveyData(selection: DataSelection): Promise<Survey> {
   const found = new Map<string, { -readonly [K in keyof ObjectiveSummary]: ObjectiveSummary[K] }>();
   let rows = 0;
   let firstError: RowError | null = null;
-  let usable = 0;
+  let [usable, mostResponses] = [0, 0];
   const sample = evenSample<SampledRecord>();
-  for await (const { record } of numberedRecords(selection)) {
+  let rowsUnrated = 0;
+  const onUnrated = () => void rowsUnrated++;
+  for await (const { record } of numberedRecords({ ...selection, onUnrated })) {
     rows++;
     if (record.kind === "error") {
       firstError ??= record;
       continue;
     }
-    sample.offer(record);
+    sample.offer(thinned(record));
     usable++;
+    mostResponses = Math.max(mostResponses, record.kind === "best-of-n" ? record.responses.length : 1);
     if (record.kind !== "rating") continue;
     for (const [name, rating] of Object.entries(record.ratings)) {
       const known = found.get(name);
@@ -93,29 +123,51 @@ export async function surveyData(selection: DataSelection): Promise<Survey> {
       "mend the rows, or raise --limit",
     );
   }
-  const order = selection.objectives ?? [...found.keys()];
-  const unknown = order.filter((name) => !found.has(name));
-  if (selection.kind === "ratings" && unknown.length > 0) {
-    throw new InputError(
-      "unknown-objective",
-      `objectives: expected names that the data rates, got ${unknown.map((name) => `"${name}"`).join(", ")}`,
-      `the rows read rate ${[...found.keys()].join(", ") || "none of them"}; leave a name out, or raise --limit`,
-    );
-  }
+  const names = [...found.keys()];
+  const asked = selection.kind === "ratings" ? selection.objectives : undefined;
+  const order = asked ? expandObjectives(asked, names) : names;
   const files = await Promise.all(
     selection.data.map(async ({ source, path }) => {
-      const { sha256, rows: count } = await describeFile(path);
-      return { source, path, sha256, rows: count };
+      const [{ name, onHub }, { sha256, rows: count }] = await Promise.all([
+        locateData(path),
+        describeFile(path),
+      ]);
+      return { source, file: onHub ? name : basename(path), sha256, rows: count };
     }),
   );
   return {
     rows,
     usable,
-    rowsUnrated: selection.limit === undefined ? files.reduce((sum, file) => sum + file.rows, -rows) : null,
+    mostResponses,
+    rowsUnrated: selection.limit === undefined ? rowsUnrated : null,
     sample: sample.taken,
-    objectives: order.flatMap((name) => found.get(name) ?? []),
+    objectives: order.map((name) => withScale(found.get(name)!, selection.scales ?? [])),
     files,
   };
+}
+
+/** Responses of a sampled record: tokenizing a thousand says no more about their lengths. */
+const SAMPLED_RESPONSES = 8;
+
+function thinned(record: Embeddable): SampledRecord {
+  if (record.kind !== "best-of-n" || record.responses.length <= SAMPLED_RESPONSES) {
+    return { record, weight: 1 };
+  }
+  const count = record.responses.length;
+  const step = count / SAMPLED_RESPONSES;
+  const responses = Array.from(
+    { length: SAMPLED_RESPONSES },
+    (_, i) => record.responses[Math.floor(i * step)]!,
+  );
+  return { record: { ...record, responses, labels: [], finalAnswers: null }, weight: step };
+}
+
+/** A declared scale goes with the objective into the manifest. */
+function withScale(objective: ObjectiveSummary, scales: readonly DeclaredScale[]): ObjectiveSummary {
+  const declared = scaleOf(objective.name, scales);
+  if (declared === null) return objective;
+  const { multiply, add } = declared;
+  return { ...objective, scale: { multiply, add } };
 }
 
 const SAMPLE = 64;

@@ -9,22 +9,31 @@
  * the back substitution remains.
  */
 
-import { float, Graph } from "./graph.ts";
+import { float, Graph, type Value } from "./graph.ts";
 import { gemm } from "./operators.ts";
 import { openSession, type Session } from "./session.ts";
 
-const BLOCK = 128;
+/** Narrow, because the squares on the diagonal are factorized in plain TypeScript: H·B²/3 multiply-adds in all. */
+const BLOCK = 64;
 
 export interface Cholesky {
   readonly size: number;
   /**
-   * Factorizes in place.
+   * Factorizes A + shift·I = L·Lᵀ.
    *
-   * @param matrix `[H + R, H]`, row-major: the lower triangle of A, then Cᵀ. Afterwards L, then (L⁻¹C)ᵀ; the upper
-   *   triangle is neither read nor written.
-   * @returns False where A is not positive definite to working precision; the matrix is then half done.
+   * @param matrix `[H + R, H]`, row-major: the lower triangle of A, then Cᵀ. Not changed, so that one matrix serves many shifts.
+   * @param factor The same size: L, then (L⁻¹C)ᵀ. May be `matrix` itself. Of both, what lies above the diagonal is
+   *   neither read nor written.
+   * @returns (largest / smallest entry on the diagonal of L)², which the condition number is never below; null where A + shift·I is
+   *   not positive definite to working precision, and the factor half done.
    */
-  factorize(matrix: Float64Array): Promise<boolean>;
+  factorize(matrix: Float64Array, factor: Float64Array, shift?: number): Promise<number | null>;
+  /**
+   * Solves Lᵀ·X = L⁻¹C after `factorize`.
+   *
+   * @returns Xᵀ `[R, H]`: row r solves (A + shift·I)·x = c_r.
+   */
+  backSubstitute(factor: Float64Array): Promise<Float64Array>;
   close(): Promise<void>;
 }
 
@@ -32,7 +41,7 @@ export interface Cholesky {
  * Opens a Cholesky factorization for matrices of one size.
  *
  * Left-looking: each block column is brought up to date by one matrix product with everything to its left.
- * Cost: H³/6 multiply-adds plus R·H²/2. Memory: H·B doubles beside the matrix, and H² while the last products run.
+ * Cost: H³/6 multiply-adds plus R·H²/2, and R·H²/2 to substitute back. Memory: some H·B doubles beside matrix and factor, and H² / 4 while products run.
  */
 export async function openCholesky(
   size: number,
@@ -41,78 +50,116 @@ export async function openCholesky(
   const options = threads === undefined ? {} : { threads };
   const update = await openSession(updateGraph(size), options);
   const divide = await openSession(divideGraph(), options);
+  const eliminate = await openSession(eliminateGraph(size), options);
   return {
     size,
-    async factorize(matrix) {
-      if (matrix.length < size * size || matrix.length % size !== 0) {
-        throw new TypeError(`factorize: matrix must be [${size} + R, ${size}], got ${matrix.length} values`);
+    async factorize(matrix, factor, shift = 0) {
+      if (matrix.length < size * size || matrix.length % size !== 0 || factor.length !== matrix.length) {
+        throw new TypeError(
+          `factorize: matrix and factor must be [${size} + R, ${size}], got ${matrix.length} and ${factor.length} values`,
+        );
       }
+      let smallest = Number.POSITIVE_INFINITY;
+      let largest = 0;
       for (let start = 0; start < size; start += BLOCK) {
-        const column = await updatedColumn(update, matrix, size, start);
         const width = Math.min(BLOCK, size - start);
-        if (!factorizeBlock(column, width)) return false;
+        const column = await updatedColumn(update, { matrix, factor, shift, size, start, width });
+        if (!factorizeBlock(column, width)) return null;
+        for (let i = 0; i < width; i++) {
+          smallest = Math.min(smallest, column[i * width + i]!);
+          largest = Math.max(largest, column[i * width + i]!);
+        }
         if (column.length > width * width) await divideBelow(divide, column, width);
-        storeColumn(matrix, size, start, column, width);
+        storeColumn(factor, size, start, column, width);
       }
-      return true;
+      return (largest / smallest) ** 2;
+    },
+    async backSubstitute(factor) {
+      const solutions = factor.slice(size * size); // [R, H]
+      const R = solutions.length / size;
+      for (let start = Math.floor((size - 1) / BLOCK) * BLOCK; start >= 0 && R > 0; start -= BLOCK) {
+        const width = Math.min(BLOCK, size - start);
+        const solved = new Float64Array(R * width);
+        for (let r = 0; r < R; r++) {
+          solved.set(solutions.subarray(r * size + start, r * size + start + width), r * width);
+        }
+        substituteBlock(solved, factor, size, start);
+        for (let r = 0; r < R; r++) {
+          solutions.set(solved.subarray(r * width, (r + 1) * width), r * size + start);
+        }
+        if (start === 0) continue;
+        const { rest } = await eliminate.run({
+          solved: { data: solved, shape: [R, width] },
+          rows: { data: factor.subarray(start * size, (start + width) * size), shape: [width, size] },
+          right: { data: solutions, shape: [R, size] },
+          start: { data: BigInt64Array.of(BigInt(start)), shape: [1] },
+        });
+        const left = rest!.data as Float64Array; // [R, start]
+        for (let r = 0; r < R; r++) {
+          solutions.set(left.subarray(r * start, (r + 1) * start), r * size);
+        }
+      }
+      return solutions;
     },
     async close() {
-      await update.close();
-      await divide.close();
+      await Promise.all([update.close(), divide.close(), eliminate.close()]);
     },
   };
 }
 
-/**
- * Solves Lᵀ·X = L⁻¹C after `factorize`.
- *
- * @returns Xᵀ `[R, H]`: row r solves A·x = c_r.
- *
- * Cost: R·H²/2 multiply-adds.
- */
-export function backSubstitute(matrix: Float64Array, size: number): Float64Array {
-  const solutions = matrix.slice(size * size); // [R, H]
-  for (let row = size - 1; row >= 0; row--) {
-    const start = row * size;
-    const left = matrix.subarray(start, start + row);
-    const pivot = matrix[start + row]!;
-    for (let r = 0; r < solutions.length; r += size) {
-      const x = solutions[r + row]! / pivot;
-      solutions[r + row] = x;
-      for (let j = 0; j < row; j++) solutions[r + j]! -= x * left[j]!;
+/** Solves Xᵀ·L = C for the columns of one block on the diagonal, in place: `solutions [R, W]`. */
+function substituteBlock(solutions: Float64Array, factor: Float64Array, size: number, start: number): void {
+  const width = Math.min(BLOCK, size - start);
+  for (let i = width - 1; i >= 0; i--) {
+    const row = (start + i) * size + start;
+    const pivot = factor[row + i]!;
+    for (let r = 0; r < solutions.length; r += width) {
+      const x = solutions[r + i]! / pivot;
+      solutions[r + i] = x;
+      for (let j = 0; j < i; j++) solutions[r + j]! -= x * factor[row + j]!;
     }
   }
-  return solutions;
 }
 
-// rows [M, H] → rows[:, start : start+B] − rows[:, :start] · rows[:B, :start]ᵀ
+// matrix, factor [M, H] → matrix[:, start : start+W] − factor[:, :start] · factor[:W, :start]ᵀ
 function updateGraph(size: number): Graph {
   const graph = new Graph();
-  const rows = graph.input("rows", "f64", ["M", size]);
+  const matrix = graph.input("matrix", "f64", ["M", size]);
+  const factor = graph.input("factor", "f64", ["M", size]);
   const start = graph.input("start", "i64", [1]);
   const end = graph.input("end", "i64", [1]);
   const integer = (value: number) => graph.constant([value], [1], "i64");
-  const left = graph.node(
-    "Slice",
-    [rows, integer(0), start, integer(1)],
-    [{ dtype: "f64", shape: ["M", "S"] }],
-  )[0]!;
-  const block = graph.node(
-    "Slice",
-    [rows, start, end, integer(1)],
-    [{ dtype: "f64", shape: ["M", "W"] }],
-  )[0]!;
-  const height = graph.node("Sub", [end, start], [{ dtype: "i64", shape: [1] }])[0]!;
-  const top = graph.node(
-    "Slice",
-    [left, integer(0), height, integer(0)],
-    [{ dtype: "f64", shape: ["W", "S"] }],
-  )[0]!;
+  const slice = (value: Value, from: Value, to: Value, axis: number, shape: (string | number)[]) =>
+    graph.node("Slice", [value, from, to, integer(axis)], [{ dtype: "f64", shape }])[0]!;
+  const left = slice(factor, integer(0), start, 1, ["M", "S"]);
+  const block = slice(matrix, start, end, 1, ["M", "W"]);
+  const width = graph.node("Sub", [end, start], [{ dtype: "i64", shape: [1] }])[0]!;
+  const top = slice(left, integer(0), width, 0, ["W", "S"]);
   const updated = graph.node("Gemm", [left, top, block], [{ dtype: "f64", shape: ["M", "W"] }], {
     alpha: float(-1),
     transB: 1,
   });
   graph.output("column", updated[0]!);
+  return graph;
+}
+
+// solved [R, W], rows [W, H], right [R, H] → right[:, :start] − solved · rows[:, :start]
+function eliminateGraph(size: number): Graph {
+  const graph = new Graph();
+  const solved = graph.input("solved", "f64", ["R", "W"]);
+  const rows = graph.input("rows", "f64", ["W", size]);
+  const right = graph.input("right", "f64", ["R", size]);
+  const start = graph.input("start", "i64", [1]);
+  const integer = (value: number) => graph.constant([value], [1], "i64");
+  const before = (value: Value, height: string) =>
+    graph.node("Slice", [value, integer(0), start, integer(1)], [{ dtype: "f64", shape: [height, "S"] }])[0]!;
+  const rest = graph.node(
+    "Gemm",
+    [solved, before(rows, "W"), before(right, "R")],
+    [{ dtype: "f64", shape: ["R", "S"] }],
+    { alpha: float(-1) },
+  );
+  graph.output("rest", rest[0]!);
   return graph;
 }
 
@@ -125,25 +172,38 @@ function divideGraph(): Graph {
   return graph;
 }
 
+interface BlockColumn {
+  readonly matrix: Float64Array;
+  readonly factor: Float64Array;
+  readonly shift: number;
+  readonly size: number;
+  readonly start: number;
+  readonly width: number;
+}
+
 /** Block column at `start`, from the diagonal down `[M, width]`, less what the columns to its left take from it. */
 async function updatedColumn(
   update: Session,
-  matrix: Float64Array,
-  size: number,
-  start: number,
+  { matrix, factor, shift, size, start, width }: BlockColumn,
 ): Promise<Float64Array> {
-  const end = Math.min(start + BLOCK, size);
   const rows = matrix.length / size - start;
-  if (start > 0) {
-    const { column } = await update.run({
-      rows: { data: matrix.subarray(start * size), shape: [rows, size] },
-      start: { data: BigInt64Array.of(BigInt(start)), shape: [1] },
-      end: { data: BigInt64Array.of(BigInt(end)), shape: [1] },
-    });
-    return column!.data as Float64Array;
+  const column = new Float64Array(rows * width);
+  if (start === 0) {
+    for (let row = 0; row < rows; row++) {
+      column.set(matrix.subarray(row * size, row * size + width), row * width);
+    }
+  } else {
+    await update.run(
+      {
+        matrix: { data: matrix.subarray(start * size), shape: [rows, size] },
+        factor: { data: factor.subarray(start * size), shape: [rows, size] },
+        start: { data: BigInt64Array.of(BigInt(start)), shape: [1] },
+        end: { data: BigInt64Array.of(BigInt(start + width)), shape: [1] },
+      },
+      { column: { data: column, shape: [rows, width] } },
+    );
   }
-  const column = new Float64Array(rows * end);
-  for (let row = 0; row < rows; row++) column.set(matrix.subarray(row * size, row * size + end), row * end);
+  for (let i = 0; i < width; i++) column[i * width + i]! += shift;
   return column;
 }
 
@@ -204,9 +264,9 @@ function invertLower(lower: Float64Array, width: number): Float64Array {
   return inverse;
 }
 
-/** Writes a finished block column back, the lower triangle alone. */
+/** Writes a finished block column into the factor, the lower triangle alone. */
 function storeColumn(
-  matrix: Float64Array,
+  factor: Float64Array,
   size: number,
   start: number,
   column: Float64Array,
@@ -214,7 +274,8 @@ function storeColumn(
 ): void {
   const rows = column.length / width;
   for (let row = 0; row < rows; row++) {
+    const to = (start + row) * size + start;
     const end = Math.min(width, row + 1);
-    matrix.set(column.subarray(row * width, row * width + end), (start + row) * size + start);
+    for (let j = 0; j < end; j++) factor[to + j] = column[row * width + j]!;
   }
 }

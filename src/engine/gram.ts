@@ -9,10 +9,10 @@
  */
 
 import { Graph } from "./graph.ts";
-import { cast, gemm, split } from "./operators.ts";
-import { openSession } from "./session.ts";
+import { cast, gemm, mul, split } from "./operators.ts";
+import { openSession, type Session } from "./session.ts";
 
-/** Σ XᵀX and Σ XᵀY over the rows added so far. */
+/** Σ XᵀDX and Σ XᵀDY over the rows added so far, D the diagonal of their weights. */
 export interface GramSums {
   /** Number of rows. */
   rows: number;
@@ -24,15 +24,20 @@ export interface GramSums {
 
 export interface GramProduct {
   readonly size: number;
+  /** Size of such sums in bytes. */
+  sumBytes(labelColumns: number): number;
   /** Zeros to add to, with room for L label columns. */
   createSums(labelColumns: number): GramSums;
+  /** Adds what another Gram product of the same size has summed up. */
+  merge(sums: GramSums, other: GramSums): void;
   /**
    * Adds N rows to the sums.
    *
    * @param x `[N, H]` float32; products and sums are taken in float64.
    * @param y `[N, L]`.
+   * @param weights `[N]`: row n counts as often. Default: once.
    */
-  add(sums: GramSums, x: Float32Array, y: Float64Array): Promise<void>;
+  add(sums: GramSums, x: Float32Array, y: Float64Array, weights?: Float64Array): Promise<void>;
   /** Adds XᵀX to `matrix [H, H]`, row-major: its blocks on and below the diagonal, with `mirror` all of it. */
   addTo(matrix: Float64Array, sums: GramSums, options?: { readonly mirror?: boolean }): void;
   close(): Promise<void>;
@@ -55,15 +60,9 @@ export async function openGramProduct(
       .slice(0, i + 1)
       .map((across, j) => ({ name: `block${i},${j}`, row: i * width, column: j * width, height, across })),
   );
-  const graph = new Graph();
-  const x = cast(graph.input("x", "f32", ["N", size]), "f64");
-  const y = graph.input("y", "f64", ["N", "L"]);
-  graph.output("products", gemm(x, y, { transA: true }));
-  const columns = widths.length === 1 ? [x] : split(x, widths, 1);
-  for (const { name, row, column } of places) {
-    graph.output(name, gemm(columns[row / width]!, columns[column / width]!, { transA: true }));
-  }
-  const session = await openSession(graph, threads === undefined ? {} : { threads });
+  const options = threads === undefined ? {} : { threads };
+  const plain = await openSession(gramGraph(size, widths, places, false), options);
+  let weighted: Session | null = null; // opened where weights are given
   const createBlocks = () => places.map(({ height, across }) => new Float64Array(height * across));
   const scratch = createBlocks();
   const into = Object.fromEntries(
@@ -72,25 +71,39 @@ export async function openGramProduct(
 
   return {
     size,
+    sumBytes: (labelColumns) =>
+      8 * (scratch.reduce((count, block) => count + block.length, 0) + size * labelColumns),
     createSums: (labelColumns) => ({
       rows: 0,
       blocks: createBlocks(),
       products: new Float64Array(size * labelColumns),
     }),
-    async add(sums, x, y) {
+    async add(sums, x, y, weights) {
       const rows = x.length / size;
       const labels = sums.products.length / size;
-      if (!Number.isInteger(rows) || y.length !== rows * labels) {
+      if (
+        !Number.isInteger(rows) ||
+        y.length !== rows * labels ||
+        (weights !== undefined && weights.length !== rows)
+      ) {
         throw new TypeError(
           `add: expected x [N, ${size}] and y [N, ${labels}], got ${x.length} and ${y.length} values`,
         );
       }
       if (rows === 0) return;
       const feeds = { x: { data: x, shape: [rows, size] }, y: { data: y, shape: [rows, labels] } };
-      const { products } = await session.run(feeds, into);
+      if (weights) weighted ??= await openSession(gramGraph(size, widths, places, true), options);
+      const { products } = await (weights
+        ? weighted!.run({ ...feeds, weights: { data: weights, shape: [rows, 1] } }, into)
+        : plain.run(feeds, into));
       addElements(sums.products, products!.data as Float64Array);
       for (const [i, block] of sums.blocks.entries()) addElements(block, scratch[i]!);
       sums.rows += rows;
+    },
+    merge(sums, other) {
+      addElements(sums.products, other.products);
+      for (const [i, block] of sums.blocks.entries()) addElements(block, other.blocks[i]!);
+      sums.rows += other.rows;
     },
     addTo(matrix, sums, { mirror = false } = {}) {
       if (matrix.length < size * size) {
@@ -101,11 +114,36 @@ export async function openGramProduct(
         if (mirror && place.row !== place.column) addTransposedBlock(matrix, size, sums.blocks[i]!, place);
       }
     },
-    close: () => session.close(),
+    async close() {
+      await plain.close();
+      await weighted?.close();
+    },
   };
 }
 
+function gramGraph(
+  size: number,
+  widths: readonly number[],
+  places: readonly Place[],
+  weighted: boolean,
+): Graph {
+  const graph = new Graph();
+  const x = cast(graph.input("x", "f32", ["N", size]), "f64");
+  const y = graph.input("y", "f64", ["N", "L"]);
+  const counted = weighted ? mul(x, graph.input("weights", "f64", ["N", 1])) : x;
+  graph.output("products", gemm(counted, y, { transA: true }));
+  const columnsOf = (value: typeof x) => (widths.length === 1 ? [value] : split(value, widths, 1));
+  const right = columnsOf(x);
+  const left = weighted ? columnsOf(counted) : right;
+  const width = widths[0]!;
+  for (const { name, row, column } of places) {
+    graph.output(name, gemm(left[row / width]!, right[column / width]!, { transA: true }));
+  }
+  return graph;
+}
+
 interface Place {
+  readonly name: string;
   readonly row: number;
   readonly column: number;
   readonly height: number;

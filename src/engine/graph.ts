@@ -74,6 +74,21 @@ export const CONTRIB = "com.microsoft";
 
 const OPSET = 23;
 const IR_VERSION = 10;
+/** What ONNX Runtime has read since version 1.12, natively and in browsers. */
+const PORTABLE_OPSET = 17;
+const PORTABLE_IR_VERSION = 8;
+
+/** How a graph is encoded. */
+export interface EncodeOptions {
+  /**
+   * For files that leave this machine: opset 17 and IR version 8 instead of the newest. The graph must be made of operators that
+   * are defined there as they are in opset 23 (linear algebra, elementwise, softmax, reductions), with no external data. Default
+   * false.
+   */
+  readonly portable?: boolean;
+  /** Entries of the model's `metadata_props`. Default: none. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
 
 /**
  * An ONNX graph while it is being written.
@@ -166,14 +181,29 @@ export class Graph {
     return values;
   }
 
-  /** The graph as the bytes of an ONNX model (opset 23). Nodes that no output needs are left out. */
-  encode(): Uint8Array {
+  /**
+   * The graph as the bytes of an ONNX model (opset 23, unless it is to be portable). Nodes that no output needs are left out.
+   *
+   * @throws {TypeError} `encode: a portable graph must be made of standard operators, got com.microsoft.MatMulNBits`
+   */
+  encode({ portable = false, metadata = {} }: EncodeOptions = {}): Uint8Array {
     const nodes = this.#needed();
+    const own = nodes.find(({ domain }) => domain !== "");
+    if (portable && own) {
+      throw new TypeError(
+        `encode: a portable graph must be made of standard operators, got ${own.domain}.${own.opType}`,
+      );
+    }
     const used = new Set(nodes.flatMap((node) => node.inputs));
     for (const { value } of this.outputs) used.add(value);
     const initializers = this.#initializers.filter(({ value }) => used.has(value));
+    const inFile = initializers.find(({ data }) => !(data instanceof Uint8Array));
+    if (portable && inFile) {
+      throw new TypeError(`encode: a portable graph must hold its data, got ${inFile.value.name} in a file`);
+    }
     const writer = new PbfWriter();
-    writer.writeVarintField(1, IR_VERSION);
+    writer.writeVarintField(1, portable ? PORTABLE_IR_VERSION : IR_VERSION);
+    writer.writeStringField(2, "armorm");
     writer.writeMessage(
       7,
       (graph: null, w) => {
@@ -187,8 +217,9 @@ export class Graph {
       },
       null,
     );
-    writer.writeMessage(8, writeOpset, { domain: "", version: OPSET });
-    writer.writeMessage(8, writeOpset, { domain: CONTRIB, version: 1 });
+    writer.writeMessage(8, writeOpset, { domain: "", version: portable ? PORTABLE_OPSET : OPSET });
+    if (!portable) writer.writeMessage(8, writeOpset, { domain: CONTRIB, version: 1 });
+    for (const entry of Object.entries(metadata)) writer.writeMessage(14, writeStringEntry, entry);
     return writer.finish();
   }
 

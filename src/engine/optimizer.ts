@@ -1,4 +1,4 @@
-// AdamW with decoupled weight decay, and the cosine that its learning rate follows.
+// AdamW with decoupled weight decay, and the course of its learning rate.
 
 /** What is trained: updated in place. All arrays of one run have one type. */
 export type Weights = Float32Array | Float64Array;
@@ -14,7 +14,18 @@ export interface AdamWOptions {
   readonly weightDecay?: number;
 }
 
+/** What AdamW remembers between steps: the live arrays, so that writing into them goes on from elsewhere. */
+export interface AdamWState {
+  /** Steps made. */
+  steps: number;
+  /** m, one array per array of weights. */
+  readonly means: readonly Weights[];
+  /** v */
+  readonly squares: readonly Weights[];
+}
+
 export interface AdamW {
+  readonly state: AdamWState;
   /**
    * Updates the weights in place.
    *
@@ -42,13 +53,12 @@ export function createAdamW(weights: readonly Weights[], options: AdamWOptions =
   requireRange("weightDecay", weightDecay, weightDecay >= 0, "≥ 0");
   const zeros = (array: Weights): Weights =>
     array instanceof Float32Array ? new Float32Array(array.length) : new Float64Array(array.length);
-  const means = weights.map(zeros);
-  const squares = weights.map(zeros);
-  let steps = 0;
+  const state: AdamWState = { steps: 0, means: weights.map(zeros), squares: weights.map(zeros) };
 
   return {
+    state,
     step(gradients, learningRate) {
-      steps++;
+      const steps = ++state.steps;
       const factors: StepFactors = {
         beta1,
         beta2,
@@ -63,7 +73,7 @@ export function createAdamW(weights: readonly Weights[], options: AdamWOptions =
         if (g?.length !== w.length) {
           throw new TypeError(`step: gradient ${i} must have ${w.length} numbers, got ${g?.length}`);
         }
-        squaredNorm += update(w, g, means[i]!, squares[i]!, factors);
+        squaredNorm += update(w, g, state.means[i]!, state.squares[i]!, factors);
       }
       return Math.sqrt(squaredNorm);
     },
@@ -77,6 +87,17 @@ export function createAdamW(weights: readonly Weights[], options: AdamWOptions =
  */
 export function cosineDecay(initial: number, step: number, steps: number): number {
   return 0.5 * initial * (1 + Math.cos((Math.PI * step) / steps));
+}
+
+/**
+ * A learning rate that rises by equal amounts to `initial`, which the update after `warmup` others has, and falls along
+ * `cosineDecay` from there on: initial · (step + 1) / (warmup + 1) where step < warmup.
+ *
+ * @param step Updates made so far, in [0, steps]. @param warmup Updates below the full rate, in [0, steps).
+ */
+export function warmUpThenDecay(initial: number, step: number, steps: number, warmup: number): number {
+  if (step < warmup) return (initial * (step + 1)) / (warmup + 1);
+  return cosineDecay(initial, step - warmup, steps - warmup);
 }
 
 interface StepFactors {

@@ -58,6 +58,17 @@ export function resampleMean(values: readonly Clustered[], stream: string): Resa
   return { n: values.length, prompts: P, mean: total / values.length, resampled };
 }
 
+/** A statistic of B resamples of units, drawn with replacement. @param stream Names the draws. Cost: B evaluations. */
+export function resampleStatistic<Unit>(
+  units: readonly Unit[],
+  statistic: (drawn: readonly Unit[]) => number,
+  stream: string,
+): Float64Array {
+  const random = createRandom(0, stream);
+  const draw = () => units[Math.floor((random.nextUint32() / 2 ** 32) * units.length)]!;
+  return Float64Array.from({ length: RESAMPLES }, () => statistic(units.map(draw)));
+}
+
 /** The 2.5th and the 97.5th percentile of resamples; NaN if one of them is NaN. */
 export function percentileInterval(resampled: Float64Array): [number, number] {
   if (resampled.some(Number.isNaN)) return [Number.NaN, Number.NaN];

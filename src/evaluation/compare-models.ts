@@ -29,8 +29,8 @@ export interface NamedResults {
  * @throws {InputError} `different-rows` if a row of one is not the row of the other.
  */
 export function compareModels(first: NamedResults, second: NamedResults): ModelComparison {
-  const byIndex = new Map(first.collected.pairs.map((pair) => [pair.index, pair]));
-  const both = second.collected.pairs.flatMap((b) => {
+  const byIndex = new Map(first.collected.kept.map((pair) => [pair.index, pair]));
+  const both = second.collected.kept.flatMap((b) => {
     const a = byIndex.get(b.index);
     if (!a) return [];
     if (a.id !== b.id || a.promptHash !== b.promptHash) {
@@ -50,7 +50,7 @@ export function compareModels(first: NamedResults, second: NamedResults): ModelC
     first: first.name,
     second: second.name,
     n: both.length,
-    scoredByOne: first.collected.pairs.length + second.collected.pairs.length - 2 * both.length,
+    scoredByOne: first.collected.kept.length + second.collected.kept.length - 2 * both.length,
     difference: resampled.mean,
     interval: percentileInterval(resampled.resampled),
     ...mcnemar(

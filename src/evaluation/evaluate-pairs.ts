@@ -1,11 +1,12 @@
 import { InputError } from "../errors.ts";
 import type { RewardModel } from "../reward-model.ts";
 import { type Accuracy, accuracyOf, groupBy } from "./accuracy.ts";
-import { type CollectedPairs, type CollectPairsOptions, collectPairs } from "./collect-pairs.ts";
+import { type CollectedPairs, collectPairs } from "./collect-pairs.ts";
+import type { CollectedRows, CollectOptions } from "./collect-rows.ts";
 import { type AnalysisOptions, analyzePairs, type PairAnalysis } from "./pair-analysis.ts";
 import type { PairScorer, ScoredPair } from "./pair-scores.ts";
 
-export interface EvaluatePairsOptions extends CollectPairsOptions, AnalysisOptions {}
+export interface EvaluatePairsOptions extends CollectOptions, AnalysisOptions {}
 
 /** Accuracy on preference pairs, with what was left out of it and what it hides. */
 export interface PairEvaluation extends PairAnalysis {
@@ -26,7 +27,7 @@ export interface PairEvaluation extends PairAnalysis {
  *
  * @param score The pairs: `scorePairs` for text, `scorePairSets` for a model's heads over embeddings.
  * @param trainedOn The model's `trainedOn`.
- * @throws {InputError} `no-pairs` if not one could be scored.
+ * @throws {InputError} `no-rows` if not one could be scored.
  */
 export async function evaluatePairs(
   score: PairScorer,
@@ -39,10 +40,10 @@ export async function evaluatePairs(
 /** What a row counts as that lacks a field. */
 const NONE = "(none)";
 
-/** The same from results that were collected before. @throws {InputError} `no-pairs` */
+/** The same from results that were collected before. @throws {InputError} `no-rows` */
 export function reportPairs(collected: CollectedPairs, options: AnalysisOptions = {}): PairEvaluation {
-  requirePairs(collected);
-  const { pairs } = collected;
+  requireRows(collected);
+  const { kept: pairs } = collected;
   const { accuracy: score, interval } = judge(pairs, "all");
   const fields = new Set(pairs.flatMap((pair) => Object.keys(pair.fields ?? {})));
   return {
@@ -59,14 +60,14 @@ export function reportPairs(collected: CollectedPairs, options: AnalysisOptions 
   };
 }
 
-/** @throws {InputError} `no-pairs` if none was scored. */
-export function requirePairs({ pairs, rejected, overlaps, rows }: CollectedPairs): void {
-  if (pairs.length > 0) return;
+/** @throws {InputError} `no-rows` if none was scored. */
+export function requireRows({ kept, rejected, overlaps, rows }: CollectedRows<unknown>): void {
+  if (kept.length > 0) return;
   const first = rejected[0] ? `; the first: ${rejected[0].reason}` : "";
   throw new InputError(
-    "no-pairs",
-    `evaluate: expected pairs to score, got none of ${rows} (${rejected.length} rejected, ${overlaps?.dropped ?? 0} overlaps${first})`,
-    "give pairs that fit the model and that it was not trained on",
+    "no-rows",
+    `evaluate: expected rows to score, got none of ${rows} (${rejected.length} rejected, ${overlaps?.dropped ?? 0} overlaps${first})`,
+    "give rows that fit the model and that it was not trained on",
   );
 }
 

@@ -2,8 +2,9 @@ import { createGateMeans, type GateMeans } from "../armo/gate-means.ts";
 import type { RewardModel } from "../reward-model.ts";
 import { groupBy } from "./accuracy.ts";
 import { accuracyInterval, percentileInterval, type ResampledMean, resampleMean } from "./bootstrap.ts";
-import { type CollectedPairs, type CollectPairsOptions, collectPairs } from "./collect-pairs.ts";
-import { requirePairs } from "./evaluate-pairs.ts";
+import { type CollectedPairs, collectPairs } from "./collect-pairs.ts";
+import type { CollectOptions } from "./collect-rows.ts";
+import { requireRows } from "./evaluate-pairs.ts";
 import { type AnalysisOptions, analyzePairs, baselineMargins, type PairAnalysis } from "./pair-analysis.ts";
 import type { PairScorer, ScoredPair } from "./pair-scores.ts";
 import {
@@ -52,16 +53,13 @@ export interface RewardBenchEvaluation extends PairAnalysis, SectionScores {
   readonly gatingBySection: GateMeans;
 }
 
-export interface EvaluateRewardBenchOptions
-  extends CollectPairsOptions,
-    AnalysisOptions,
-    RewardBenchOptions {}
+export interface EvaluateRewardBenchOptions extends CollectOptions, AnalysisOptions, RewardBenchOptions {}
 
 /**
  * RewardBench 1 of a model. Accuracy is strict: a tie is wrong, and so is a row that could not be scored.
  *
  * @param score The pairs; `subset` names the subset, and a source named as a prior set is one.
- * @throws {InputError} `no-pairs` if none could be scored.
+ * @throws {InputError} `no-rows` if none could be scored.
  */
 export async function evaluateRewardBench(
   score: PairScorer,
@@ -76,8 +74,8 @@ export function reportRewardBench(
   all: CollectedPairs,
   options: AnalysisOptions & RewardBenchOptions = {},
 ): RewardBenchEvaluation {
-  requirePairs(all);
-  const collected = { ...all, pairs: all.pairs.map((pair) => ({ ...pair, subset: subsetOf(pair) })) };
+  requireRows(all);
+  const collected = { ...all, kept: all.kept.map((pair) => ({ ...pair, subset: subsetOf(pair) })) };
   const rows = rowsOf(collected);
   const bySubset = groupBy(rows, ({ subset }) => subset);
   const resampled = new Map(
@@ -127,7 +125,7 @@ export function reportRewardBench(
     intervalWithPriorSets: interval((scores) => scores.scoreWithPriorSets),
     missing,
     unknown,
-    baselineScores: baselineScores(rows, collected.pairs, options),
+    baselineScores: baselineScores(rows, collected.kept, options),
     gatingBySection: gatingBySection(analysis.gating),
   };
 }
@@ -142,7 +140,7 @@ interface BenchmarkRow {
 const subsetOf = ({ source, subset }: { source: string; subset: string }): string =>
   isPriorSet(source) ? source : subset;
 
-function rowsOf({ pairs, rejected }: CollectedPairs): BenchmarkRow[] {
+function rowsOf({ kept: pairs, rejected }: CollectedPairs): BenchmarkRow[] {
   return [
     ...pairs.map((pair) => ({ subset: pair.subset, promptHash: pair.promptHash, pair })),
     // Nothing is known of its prompt: it is drawn by itself.

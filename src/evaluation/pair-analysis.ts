@@ -5,8 +5,9 @@ import { spearman } from "../armo/spearman.ts";
 import type { ByObjective } from "../reward-model.ts";
 import { type Accuracy, accuracyOf } from "./accuracy.ts";
 import type { CollectedPairs } from "./collect-pairs.ts";
+import type { RejectedRow } from "./collect-rows.ts";
 import { type Calibration, calibrationOf, type MarginSummary, summarizeMargins } from "./margins.ts";
-import type { RejectedPair, ScoredPair } from "./pair-scores.ts";
+import type { ScoredPair } from "./pair-scores.ts";
 
 /** How accuracy and margins depend on which response is the longer one, in tokens. */
 export interface LengthAnalysis {
@@ -48,7 +49,8 @@ export interface PairAnalysis {
   readonly margins: MarginSummary;
   /** Of σ(β · margin); null without a margin scale. */
   readonly calibration: Calibration | null;
-  readonly length: LengthAnalysis;
+  /** Null where lengths are not known, as in imported embeddings. */
+  readonly length: LengthAnalysis | null;
   readonly objectives: Readonly<Record<string, ObjectiveAccuracy>>;
   /** Mean gating output by subset. */
   readonly gating: GateMeans;
@@ -56,7 +58,7 @@ export interface PairAnalysis {
   readonly hardest: readonly HardPair[];
   readonly overlaps: CollectedPairs["overlaps"];
   readonly repeatedIds: CollectedPairs["repeatedIds"];
-  readonly rejected: readonly RejectedPair[];
+  readonly rejected: readonly RejectedRow[];
 }
 
 export interface AnalysisOptions {
@@ -71,7 +73,7 @@ export function analyzePairs(
   collected: CollectedPairs,
   { marginScale = null }: AnalysisOptions = {},
 ): PairAnalysis {
-  const { pairs, overlaps, repeatedIds, rejected, gating } = collected;
+  const { kept: pairs, overlaps, repeatedIds, rejected, gating } = collected;
   const margins = pairs.map(({ margin }) => margin);
   return {
     n: pairs.length,
@@ -90,14 +92,17 @@ export function analyzePairs(
   };
 }
 
-/** The margins of every baseline, by name, in the order of `pairs`. */
+/** The margins of every baseline, by name, in the order of `pairs`; without rules of length where a length is not known. */
 export function baselineMargins(pairs: readonly ScoredPair[]): Map<string, readonly number[]> {
   const names = new Set(pairs.flatMap(({ baselines }) => Object.keys(baselines)));
   const lengths = pairs.map(({ lengthDifference }) => lengthDifference);
-  return new Map([
-    ...[...names].map((name) => [name, pairs.map((pair) => pair.baselines[name] ?? 0)] as const),
+  const rules = [
     ["prefer the longer", lengths],
     ["prefer the shorter", lengths.map((difference) => -difference)],
+  ] as const;
+  return new Map([
+    ...[...names].map((name) => [name, pairs.map((pair) => pair.baselines[name] ?? 0)] as const),
+    ...(lengths.some(Number.isNaN) ? [] : rules),
   ]);
 }
 
@@ -118,7 +123,8 @@ const judged = (pairs: readonly ScoredPair[], name: string): Accuracy =>
     name,
   );
 
-function analyzeLength(pairs: readonly ScoredPair[], margins: readonly number[]): LengthAnalysis {
+function analyzeLength(pairs: readonly ScoredPair[], margins: readonly number[]): LengthAnalysis | null {
+  if (pairs.some(({ lengthDifference }) => Number.isNaN(lengthDifference))) return null;
   const where = (name: string, holds: (difference: number) => boolean) =>
     judged(
       pairs.filter(({ lengthDifference }) => holds(lengthDifference)),

@@ -1,6 +1,7 @@
 // What evaluations of pairs are made of: one result per pair, from text or from embeddings.
 
 import type { ByObjective, Score } from "../reward-model.ts";
+import type { RejectedRow, RowScorer, ScoredRow, SkippedRow } from "./collect-rows.ts";
 
 export type ResponseScore = Pick<
   Score,
@@ -8,38 +9,17 @@ export type ResponseScore = Pick<
 >;
 
 /** One pair's scores. */
-export interface PairScores {
-  readonly id: string | number | null;
-  readonly source: string;
-  /** Null where the row names none. */
-  readonly subset: string | null;
-  readonly promptHash: string;
+export interface PairScores extends ScoredRow {
   /** Further fields of the row, as text, that accuracies are asked for by. */
   readonly fields?: Readonly<Record<string, string>>;
   readonly chosen: ResponseScore;
   readonly rejected: ResponseScore;
 }
 
-/** A pair that was not scored, and why. */
-export interface RejectedPair {
-  readonly id: string | number | null;
-  readonly source: string;
-  /** Null where the row names none, or could not be read so far. */
-  readonly subset: string | null;
-  readonly kind: "invalid" | "too-long";
-  readonly reason: string;
-}
-
-/** A pair that was left out before anything was computed for it. */
-export interface SkippedPair {
-  readonly promptHash: string;
-  readonly skipped: true;
-}
-
-export type PairResult = PairScores | RejectedPair | SkippedPair;
+export type PairResult = PairScores | RejectedRow | SkippedRow;
 
 /** Scores pairs in order, but not those whose prompt is to be skipped. */
-export type PairScorer = (skip: (promptHash: string) => boolean) => AsyncIterable<PairResult>;
+export type PairScorer = RowScorer<PairScores>;
 
 /** A scored pair, as far as accuracies need it. */
 export interface ScoredPair {
@@ -56,7 +36,7 @@ export interface ScoredPair {
   readonly contributions: ByObjective;
   /** reward(chosen) − reward(rejected) by objective, before debiasing. */
   readonly rewardDifferences: ByObjective;
-  /** Tokens of the chosen response − tokens of the rejected one. */
+  /** Tokens of the chosen response − tokens of the rejected one; NaN where they are not known. */
   readonly lengthDifference: number;
   /** Margins of simpler models on the same rewards, by name. */
   readonly baselines: Readonly<Record<string, number>>;
@@ -81,7 +61,8 @@ export function toScoredPair(scores: PairScores, index: number): ScoredPair {
     margin: chosen.score - rejected.score,
     contributions: difference("contributions"),
     rewardDifferences: difference("rewards"),
-    lengthDifference: chosen.tokens - rejected.tokens,
+    // JSON holds null for what is not known.
+    lengthDifference: (chosen.tokens ?? Number.NaN) - (rejected.tokens ?? Number.NaN),
     baselines: weighed
       ? {
           "regression mean": mean(chosen.rewards) - mean(rejected.rewards),

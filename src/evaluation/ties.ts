@@ -30,6 +30,12 @@ interface PromptStatistics {
   readonly margin: number;
 }
 
+/** The prompts of one number: of either kind, or of both. */
+export interface TiesPrompts {
+  readonly ref?: PromptStatistics;
+  readonly tied?: PromptStatistics;
+}
+
 /**
  * Scores the Ties subset: .30·acc_tied + .30·acc_ref + .20·mean[m_tied > d] + .20·mean[min(m_ref, m_tied) > d] +
  * .01·mean tanh(min(m_ref, m_tied)/d − 1), d of the tied prompt, over ids present in both kinds from the third term on.
@@ -38,25 +44,33 @@ interface PromptStatistics {
  * @throws {TypeError} `Ties: ids must be ref:<n> or tied:<n>, got 12`, or where an id occurs twice or an answer is missing.
  * Source: allenai/reward-bench, `rewardbench/utils.py` (process_single_model).
  */
-export function scoreTies(rows: readonly TiesRow[]): TiesScore {
-  const kinds = { ref: new Map<string, PromptStatistics>(), tied: new Map<string, PromptStatistics>() };
+export const scoreTies = (rows: readonly TiesRow[]): TiesScore => scoreTiesPrompts(pairTies(rows));
+
+/** Puts the two kinds of each number together. @throws {TypeError} as `scoreTies`. */
+export function pairTies(rows: readonly TiesRow[]): TiesPrompts[] {
+  const prompts = new Map<string, { ref?: PromptStatistics; tied?: PromptStatistics }>();
   for (const row of rows) {
     const [, kind, number] = /^(ref|tied):(.+)$/.exec(row.id) ?? [];
     if (kind === undefined) throw new TypeError(`Ties: ids must be ref:<n> or tied:<n>, got ${row.id}`);
-    const prompts = kinds[kind as "ref" | "tied"];
-    if (prompts.has(number!)) throw new TypeError(`Ties: ids must differ, got ${row.id} twice`);
-    prompts.set(number!, statisticsOf(row));
+    const both = prompts.get(number!) ?? {};
+    if (both[kind as "ref" | "tied"]) throw new TypeError(`Ties: ids must differ, got ${row.id} twice`);
+    both[kind as "ref" | "tied"] = statisticsOf(row);
+    prompts.set(number!, both);
   }
-  const accurate = (prompts: ReadonlyMap<string, PromptStatistics>) =>
-    mean([...prompts.values()].map(({ margin }) => (margin > 0 ? 1 : 0)));
-  const both = [...kinds.tied].flatMap(([id, tied]) => {
-    const ref = kinds.ref.get(id);
-    return ref ? [{ d: tied.spread, tied: tied.margin, least: Math.min(ref.margin, tied.margin) }] : [];
-  });
-  const refAccuracy = accurate(kinds.ref);
-  const tiedAccuracy = accurate(kinds.tied);
-  const preferred = mean(both.map(({ tied, d }) => (tied > d ? 1 : 0)));
-  const preferredHard = mean(both.map(({ least, d }) => (least > d ? 1 : 0)));
+  return [...prompts.values()];
+}
+
+/** The score of prompts that were paired before; they may repeat, as in a resample. */
+export function scoreTiesPrompts(prompts: readonly TiesPrompts[]): TiesScore {
+  const accurate = (kind: "ref" | "tied") =>
+    mean(prompts.flatMap(({ [kind]: statistics }) => (statistics ? [Number(statistics.margin > 0)] : [])));
+  const both = prompts.flatMap(({ ref, tied }) =>
+    ref && tied ? [{ d: tied.spread, tied: tied.margin, least: Math.min(ref.margin, tied.margin) }] : [],
+  );
+  const refAccuracy = accurate("ref");
+  const tiedAccuracy = accurate("tied");
+  const preferred = mean(both.map(({ tied, d }) => Number(tied > d)));
+  const preferredHard = mean(both.map(({ least, d }) => Number(least > d)));
   const marginScore = mean(
     both.map(({ least, d }) => (least === 0 && d === 0 ? 0 : Math.tanh(least / d - 1))),
   );

@@ -5,7 +5,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { extname } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { readTrainingPrompts } from "../armo/model-directory.ts";
+import { readTrainingPrompts } from "../armo/training-prompts.ts";
 import type { LocatedCheckpoint } from "../checkpoint/location.ts";
 import type { Score } from "../reward-model.ts";
 import type { LocalModelOptions, LocalRewardModel } from "../scoring/local-model.ts";

@@ -3,7 +3,7 @@ import { wilsonInterval } from "../evaluation/intervals.ts";
 import { accuracyHeads, accuracyRow } from "./accuracy-rows.ts";
 import { type Html, html } from "./html.ts";
 import { leftOut } from "./left-out.ts";
-import { integer } from "./numbers.ts";
+import { integer, isNumber } from "./numbers.ts";
 import type { ReportData, StoredTraining } from "./report-data.ts";
 import { details, section } from "./section.ts";
 import { type Named, ofBenchmark, type StoredPairs } from "./stored-evaluations.ts";
@@ -28,7 +28,10 @@ export function validationAccuracies({ accuracy, validationPairs: n }: StoredTra
     name: "validation pairs",
     model: withInterval(model),
     baselines: Object.fromEntries(
-      Object.entries(baselines).map(([name, share]) => [name, withInterval(share)]),
+      // Length alone has no accuracy where lengths are not known.
+      Object.entries(baselines).flatMap(([name, share]) =>
+        isNumber(share) ? [[name, withInterval(share)]] : [],
+      ),
     ),
   };
 }

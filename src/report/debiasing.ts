@@ -6,7 +6,8 @@ import { at, linear, ticks } from "./scale.ts";
 import { shorten } from "./text.ts";
 
 /** What debiasing did, on responses that it was not fitted on: one dumbbell plot per objective debiased against. */
-export function debiasingPlots({ debias, transform }: StoredTraining): Html[] {
+export function debiasingPlots({ debias, transform, correlation }: StoredTraining): Html[] {
+  const measure = correlation === "pearson" ? "Pearson’s r" : "Spearman’s ρ";
   return debias.flatMap((target, v) => {
     const rows = transform.filter(
       ({ status, heldOutBefore, heldOutAfter }) =>
@@ -16,7 +17,7 @@ export function debiasingPlots({ debias, transform }: StoredTraining): Html[] {
       ? []
       : [
           html`<h3>What debiasing did about ${target}</h3>
-<p class="note">Spearman’s ρ between each reward and ${target} over the responses to validation prompts, which debiasing has not seen: <span class="key before">raw reward</span> <span class="key after">debiased</span>. Nearer to 0 is better; a correlation below 0 is left as it is.</p>
+<p class="note">${measure} between each reward and ${target} over the responses to validation prompts, which debiasing has not seen: <span class="key before">raw reward</span> <span class="key after">debiased</span>. Nearer to 0 is better; a correlation below 0 is left as it is.</p>
 <figure class="wide">${dumbbells(rows, v, target)}</figure>`,
         ];
   });

@@ -2,7 +2,7 @@ import type { HardPair } from "../evaluation/pair-analysis.ts";
 import type { PairTexts } from "../evaluation/pair-texts.ts";
 import { contributionBars } from "./contribution-bars.ts";
 import { type Html, html } from "./html.ts";
-import { counted, integer, signed } from "./numbers.ts";
+import { counted, integer, isNumber, signed } from "./numbers.ts";
 import type { NamedEvaluation, ReportData } from "./report-data.ts";
 import { details, section } from "./section.ts";
 import { ofPairs } from "./stored-evaluations.ts";
@@ -37,7 +37,7 @@ function card(
 ): Html {
   const several = Object.keys(contributions).length > 1;
   return html`<div class="card"><p class="why"><b>${signed(margin, 3)}</b> ${subset} <small>${id === null ? `pair ${integer(index + 1)}` : shorten(String(id), 90)}</small></p>
-<p class="note">the preferred response is ${lengthText(lengthDifference)}</p>
+${isNumber(lengthDifference) && html`<p class="note">the preferred response is ${lengthText(lengthDifference)}</p>`}
 ${several && html`<figure>${contributionBars(contributions)}</figure>`}
 ${texts && details("texts", textsOf(texts))}</div>`;
 }

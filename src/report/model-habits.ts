@@ -5,17 +5,15 @@ import { section } from "./section.ts";
 
 /** What a score hides, model by model: how it treats length, and whether its probabilities hold. */
 export function modelHabits({ models }: ModelComparisonData): Html | null {
-  const known = models.flatMap(({ label, evaluation }) =>
-    evaluation.length ? [{ label, length: evaluation.length, calibration: evaluation.calibration }] : [],
-  );
-  if (known.length === 0) return null;
+  const known = models.map(({ label, evaluation: { length, calibration } }) => ({
+    label,
+    length,
+    calibration,
+  }));
+  if (known.every(({ length, calibration }) => !length && !calibration)) return null;
   const rows = known.map(
-    ({
-      label,
-      length: { chosenLonger, chosenShorter, correlation },
-      calibration,
-    }) => html`<tr><th>${label}</th>
-<td class="number">${percent(chosenLonger.accuracy)}</td><td class="number">${percent(chosenShorter.accuracy)}</td><td class="number">${fixed(correlation, 2)}</td>
+    ({ label, length, calibration }) => html`<tr><th>${label}</th>
+<td class="number">${percent(length?.chosenLonger.accuracy)}</td><td class="number">${percent(length?.chosenShorter.accuracy)}</td><td class="number">${fixed(length?.correlation, 2)}</td>
 <td class="number">${percent(calibration?.calibrationError)}</td><td class="number">${fixed(calibration?.brierScore, 3)}</td></tr>`,
   );
   const titles = [

@@ -42,7 +42,9 @@ export function settingsSection({ model, training }: ReportData): Html | null {
 }
 
 function optionList(options: Readonly<Record<string, unknown>>): string {
-  const show = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
+  // Null: not chosen, or for the patience of gate training never.
+  const show = (value: unknown) =>
+    typeof value === "string" ? value : value === null ? "–" : JSON.stringify(value);
   return Object.entries(options)
     .map(([name, value]) => `${name} ${show(value)}`)
     .join(", ");

@@ -1,10 +1,10 @@
 // Evaluations as they are stored. In JSON, NaN has become null; both mean that there is no figure. Earlier versions lack some parts.
 
-import type { Accuracy } from "../evaluation/accuracy.ts";
+import type { BestOfNEvaluation, BestOfNPoint as EvaluatedPoint } from "../evaluation/evaluate-best-of-n.ts";
 import type { PairEvaluation } from "../evaluation/evaluate-pairs.ts";
 import type { RewardBenchEvaluation } from "../evaluation/evaluate-reward-bench.ts";
+import type { RewardBench2Evaluation, Subset2Result } from "../evaluation/evaluate-reward-bench-2.ts";
 import type { PairAnalysis } from "../evaluation/pair-analysis.ts";
-import type { TiesScore } from "../evaluation/ties.ts";
 
 type Later = "groups" | "prompts" | "repeatedIds" | "margins" | "length" | "objectives" | "hardest";
 type Stored<E extends PairAnalysis> = Omit<E, Later> & Partial<Pick<E, Extract<keyof E, Later>>>;
@@ -12,38 +12,16 @@ type Stored<E extends PairAnalysis> = Omit<E, Later> & Partial<Pick<E, Extract<k
 export type StoredPairs = Stored<PairEvaluation>;
 export type StoredRewardBench = Stored<RewardBenchEvaluation>;
 
-/** One subset of RewardBench 2. */
-export interface RewardBench2Subset extends Accuracy {
-  /** Prompts of the official set; null for a subset that the benchmark does not have. */
-  readonly officialPrompts: number | null;
-}
-
-/** RewardBench 2: six subsets of prompts with several answers, and their mean. */
-export interface StoredRewardBench2 {
-  readonly benchmark: "rewardbench2";
-  readonly score: number;
-  readonly interval: readonly [number, number];
+/** One subset of RewardBench 2, as far as it is shown. */
+export type RewardBench2Subset = Omit<Subset2Result, "unscored">;
+export interface StoredRewardBench2
+  extends Pick<RewardBench2Evaluation, "benchmark" | "score" | "interval" | "ties" | "missing"> {
   readonly subsets: Readonly<Record<string, RewardBench2Subset>>;
-  readonly ties: TiesScore | null;
-  readonly missing: readonly string[];
 }
 
-/** Accuracy of the answer that is chosen among N. */
-export interface BestOfNPoint {
-  readonly n: number;
-  /** Prompts with at least n answers. */
-  readonly prompts: number;
-  readonly accuracy: number;
-  readonly interval: readonly [number, number];
-  /** Share of prompts with a right answer among the n: nothing that chooses can do better. */
-  readonly oracle: number;
-  /** Of the most frequent answer; null where answers cannot be told to be the same. */
-  readonly majority: number | null;
-  readonly random: number;
-}
-
-export interface StoredBestOfN {
-  readonly benchmark: "best-of-n";
+/** One N, as far as it is shown. */
+export type BestOfNPoint = Omit<EvaluatedPoint, "longest" | "shortest">;
+export interface StoredBestOfN extends Pick<BestOfNEvaluation, "benchmark"> {
   readonly curve: readonly BestOfNPoint[];
 }
 

@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { drawMask } from "../../src/armo/gating-batches.ts";
+import type { GatingBatch } from "../../src/armo/gating-batches.ts";
 import { openGatingNetwork } from "../../src/armo/gating-network.ts";
 import { createParameters } from "../../src/armo/gating-parameters.ts";
+import { drawMask } from "../../src/armo/gating-sampling.ts";
 import { readSafetensors, toFloat64 } from "../../src/checkpoint/safetensors.ts";
 import { createRandom } from "../../src/random.ts";
 
@@ -15,7 +16,11 @@ const [H, K, B] = [set.d as number, set.k as number, set.batch_size as number];
 const widths = [H, ...Array<number>(set.n_hidden).fill(set.hidden), K];
 const batch = Array.from((pairs.get("batches")!.data as BigInt64Array).slice(0, B), Number);
 
-function fillBatch(network: Awaited<ReturnType<typeof openGatingNetwork>>): void {
+const plain = { labelSmoothing: 0, centering: 0, targets: false, scaledScores: false };
+
+function firstBatch(dtype: "f32" | "f64"): GatingBatch {
+  const promptRows = new Float32Array(B * H);
+  const differences = dtype === "f32" ? new Float32Array(B * K) : new Float64Array(B * K);
   const take = (name: string) => toFloat64(pairs.get(name)!);
   const [prompts, chosen, rejected] = [
     take("prompt_embedding"),
@@ -23,10 +28,10 @@ function fillBatch(network: Awaited<ReturnType<typeof openGatingNetwork>>): void
     take("rewards_rejected"),
   ];
   for (const [i, row] of batch.entries()) {
-    network.prompts.set(prompts.subarray(row * H, (row + 1) * H), i * H);
-    for (let k = 0; k < K; k++)
-      network.differences[i * K + k] = chosen[row * K + k]! - rejected[row * K + k]!;
+    promptRows.set(prompts.subarray(row * H, (row + 1) * H), i * H);
+    for (let k = 0; k < K; k++) differences[i * K + k] = chosen[row * K + k]! - rejected[row * K + k]!;
   }
+  return { prompts: promptRows, differences, targets: null, sums: null };
 }
 
 test.each(["f64", "f32"] as const)("every gradient of the first step is golden, in %s", async (dtype) => {
@@ -39,9 +44,9 @@ test.each(["f64", "f32"] as const)("every gradient of the first step is golden, 
       temperature,
       dtype,
       dropout: false,
+      ...plain,
     });
-    fillBatch(network);
-    await network.step();
+    await network.step(firstBatch(dtype));
     const expected = await readSafetensors(join(folder, run.expected_file));
     for (const [i, { name }] of parameters.entries()) {
       const wanted = toFloat64(expected.get(`${dtype === "f64" ? "grad0" : "grad0_f32"}.${name}`)!);
@@ -57,13 +62,13 @@ test.each(["f64", "f32"] as const)("every gradient of the first step is golden, 
 test("a dropped unit passes nothing on, and its weights get no gradient", async () => {
   const shape = { widths, preset: "paper", initialScale: 100, dtype: "f64" } as const;
   const parameters = createParameters(shape, undefined, createRandom(0));
-  const options = { batchSize: B, temperature: 10, dtype: "f64", dropout: true } as const;
+  const options = { batchSize: B, temperature: 10, dtype: "f64", dropout: true, ...plain } as const;
   await using network = await openGatingNetwork(parameters, options);
-  fillBatch(network);
+  const batch = firstBatch("f64");
   for (const mask of network.masks) mask.fill(1);
   const D = widths[1]!;
   for (let n = 0; n < B; n++) network.masks[0]![n * D + 3] = 0;
-  const loss = await network.step();
+  const loss = await network.step(batch);
   const [weight, bias, next] = network.gradients;
   expect(weight!.subarray(3 * H, 4 * H).every((g) => g === 0)).toBe(true);
   expect(bias![3]).toBe(0);
@@ -71,7 +76,7 @@ test("a dropped unit passes nothing on, and its weights get no gradient", async 
   for (let d = 0; d < D; d++) expect(next![d * D + 3]).toBe(0);
   // Whatever the dropped unit's weights are, the loss is the same.
   parameters[0]!.data.fill(5, 3 * H, 4 * H);
-  expect(await network.step()).toBe(loss);
+  expect(await network.step(batch)).toBe(loss);
 });
 
 test("a mask drops the share asked for and keeps the mean", () => {

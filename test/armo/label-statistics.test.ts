@@ -17,10 +17,10 @@ const labels = Float32Array.from({ length: N * K }, (_, i) => {
 });
 
 async function statisticsOf(limits: { batchRows: number; rareBytes: number }): Promise<LabelStatistics> {
-  const statistics = openLabelStatistics(gram, K, limits);
+  const statistics = openLabelStatistics(gram, K, { limits });
   for (let n = 0; n < N; n++) {
     const row = embeddings.subarray(n * H, (n + 1) * H);
-    await statistics.add(row, labels.subarray(n * K, (n + 1) * K), n);
+    await statistics.add(row, labels.subarray(n * K, (n + 1) * K), `row ${n}`);
   }
   await statistics.finish();
   return statistics;
@@ -54,7 +54,7 @@ it("groups objectives that are rated on the same rows, and leaves out those with
   for (let n = 0; n < 10; n++) {
     const row = embeddings.subarray(n * H, (n + 1) * H);
     const rated = n % 2 === 0 ? [1, Number.NaN, 2, Number.NaN] : [Number.NaN, 3, Number.NaN, Number.NaN];
-    await statistics.add(row, Float32Array.from(rated), n);
+    await statistics.add(row, Float32Array.from(rated), `row ${n}`);
   }
   await statistics.finish();
   expect(statistics.groups([0, 1, 2, 3]).map(({ objectives }) => objectives)).toEqual([[0, 2], [1]]);
@@ -63,11 +63,14 @@ it("groups objectives that are rated on the same rows, and leaves out those with
 function sumDirectly(k: number) {
   const products = new Float64Array(H);
   const sum = new Float64Array(H * H);
-  const sums = { rows: 0, total: 0, squares: 0 };
+  const sums = { rows: 0, weight: 0, total: 0, squares: 0, minimum: Infinity, maximum: -Infinity };
   for (let n = 0; n < N; n++) {
     const y = labels[n * K + k]!;
     if (Number.isNaN(y)) continue;
     sums.rows++;
+    sums.weight++;
+    sums.minimum = Math.min(sums.minimum, y);
+    sums.maximum = Math.max(sums.maximum, y);
     sums.total += y;
     sums.squares += y * y;
     for (let i = 0; i < H; i++) {

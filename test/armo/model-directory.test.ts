@@ -50,7 +50,16 @@ let model: TrainedModel;
 beforeAll(async () => {
   await using backbone = await openBackbone("tiny", { threads: 1 });
   const chat = await openChat(EMBEDDED_DIRECTORY);
-  const row = { alpha: 1, trainRows: 5, validationRows: 2, validationError: 0.1, r2: 0.5, path: [] };
+  const row = {
+    alpha: 1,
+    trainRows: 5,
+    validationRows: 2,
+    validationError: 0.1,
+    r2: 0.5,
+    intercept: 0,
+    caution: null,
+    path: [],
+  };
   model = {
     heads,
     backbone: { location: "tiny", fingerprint: backbone.fingerprint },
@@ -72,7 +81,9 @@ beforeAll(async () => {
         reference: null,
       },
       objectives: heads.objectives.map(({ name }) => ({ name, ...row })),
-      dropped: [{ name: "wit", reason: "no-rows" }],
+      dropped: [{ name: "wit", reason: "no-rows", remedy: "add ratings" }],
+      passes: 1,
+      correlation: "spearman",
       debias: ["length"],
       transform: heads.objectives.map(({ name }) => ({
         name,
@@ -115,7 +126,7 @@ test("its card names the objectives, the backbone and its licence's hold, and wh
     "| kind | mine |",
     "Its licence, apache-2.0, holds",
     "`tiny`",
-    "Not fitted: wit (no-rows)",
+    "Not fitted: wit (no-rows: add ratings)",
     "reward · 4 + 1",
   ]) {
     expect(card).toContain(text);

@@ -163,6 +163,13 @@ describe("a damaged one is refused in one line", () => {
       { gating_n_hidden: 4 },
       "expected a gate of 4 hidden layers and one more, got 4 layers",
     ],
+    ["to be of a later version of armorm", { armorm: { version: 2 } }, "expected armorm version 1, got 2"],
+    [
+      "other objectives than it has",
+      { armorm: { version: 1, objectives: [{ name: "one" }], marginScale: null, chat: null } },
+      "armorm.objectives to be 19 objectives with names",
+    ],
+    ["more that is no object", { armorm: [] }, "expected armorm to be an object, got []"],
     [
       "no temperature",
       { gating_temperature: "warm" },

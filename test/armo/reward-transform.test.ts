@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { pearson } from "../../src/armo/pearson.ts";
 import { fitRewardTransform } from "../../src/armo/reward-transform.ts";
 import { spearman } from "../../src/armo/spearman.ts";
 import { readSafetensors, toFloat64 } from "../../src/checkpoint/safetensors.ts";
@@ -176,6 +177,158 @@ describe("several targets", () => {
   });
 });
 
+describe("Pearson's correlation", () => {
+  const K = 4;
+  const rewards = correlatedRewards(3000);
+
+  it("is taken out of every objective by the ratio of covariance and variance", () => {
+    const fit = fitRewardTransform(rewards, {
+      numObjectives: K,
+      targets: [1],
+      correlation: "pearson",
+      signed: true,
+    });
+    const target = columnOf(rewards, K, 1);
+    const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    const covariance = (a: Float64Array, b: Float64Array) =>
+      mean(a.map((value, n) => (value - mean(a)) * (b[n]! - mean(b))));
+    for (const k of [0, 2, 3]) {
+      const exact = covariance(columnOf(rewards, K, k), target) / covariance(target, target);
+      expect(fit.penalties[k]).toBeCloseTo(exact, 12);
+      expect(fit.status[k]).toBe("ok");
+      expect(Math.abs(pearson(applyTransform(rewards, fit.transform, K)[k]!, target))).toBeLessThan(1e-13);
+    }
+    expect(fit.correlationsBefore[0]).toBeCloseTo(pearson(columnOf(rewards, K, 0), target), 12);
+  });
+
+  it("is taken out for several targets at once, also where one is made of the others", () => {
+    const wide = new Float64Array((rewards.length / K) * 5);
+    for (let n = 0; n < rewards.length / K; n++) {
+      wide.set(rewards.subarray(n * K, n * K + K), n * 5);
+      wide[n * 5 + 4] = 2 * rewards[n * K + 1]! - rewards[n * K + 2]!;
+    }
+    for (const targets of [
+      [1, 2],
+      [1, 2, 4],
+    ]) {
+      const options = { numObjectives: 5, targets, correlation: "pearson" as const, signed: true };
+      const fit = fitRewardTransform(wide, options);
+      const columns = applyTransform(wide, fit.transform, 5);
+      for (const k of [0, 3]) {
+        expect(fit.status[k]).toBe("ok");
+        for (const v of targets)
+          expect(Math.abs(pearson(columns[k]!, columnOf(wide, 5, v)))).toBeLessThan(1e-12);
+      }
+    }
+  });
+
+  it("never gets a penalty below zero by default: what then stays correlated is so negatively", () => {
+    for (const seed of [1, 2, 3, 4, 5, 6]) {
+      const random = createRandom(seed);
+      const mixed = mixedRewards(400, 8, random.uniform.bind(random));
+      const options = { numObjectives: 8, targets: [5, 6, 7], correlation: "pearson" as const };
+      const fit = fitRewardTransform(mixed, options);
+      const columns = applyTransform(mixed, fit.transform, 8);
+      for (let k = 0; k < 5; k++) {
+        expect(fit.status[k]).toBe("ok");
+        options.targets.forEach((v, i) => {
+          const penalty = fit.penalties[i * 8 + k]!;
+          const after = pearson(columns[k]!, columnOf(mixed, 8, v));
+          expect(fit.correlationsAfter[i * 8 + k]).toBeCloseTo(after, 10);
+          if (penalty > 0) expect(Math.abs(after)).toBeLessThan(1e-12);
+          else {
+            expect(penalty).toBe(0);
+            expect(after).toBeLessThan(1e-12);
+          }
+        });
+      }
+    }
+  });
+
+  it("names what it has no penalty for, as ranks do", () => {
+    const target = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3];
+    const rows = target.flatMap((value, n) => [
+      value,
+      0.5 * value,
+      7,
+      n === 2 ? Number.NaN : n,
+      value + n,
+      0.1,
+    ]);
+    const one = { numObjectives: 6, targets: [0], correlation: "pearson" as const };
+    expect(fitRewardTransform(rows, one).status).toEqual([
+      "target",
+      "jump",
+      "constant",
+      "not-finite",
+      "ok",
+      "constant",
+    ]);
+    const constant = fitRewardTransform(rows, { ...one, targets: [2] });
+    expect(constant.status).toEqual([
+      "constant-target",
+      "constant-target",
+      "target",
+      "not-finite",
+      "constant-target",
+      "constant-target",
+    ]);
+    const made = rewards.slice();
+    for (let n = 0; n < 3000; n++) made[n * K] = made[n * K + 1]! + 0.5 * made[n * K + 2]!;
+    const fit = fitRewardTransform(made, { numObjectives: K, targets: [1, 2], correlation: "pearson" });
+    expect(fit.status[0]).toBe("no-joint-solution");
+    expect(fit.penalties[0]).toBe(0);
+  });
+});
+
+describe("what is left on the reference", () => {
+  // Continuous rewards, and rewards on a coarse grid, so that many tie.
+  it.each([
+    ["distinct rewards, one target", 0, [7]],
+    ["distinct rewards, two targets", 0, [6, 7]],
+    ["distinct rewards, three targets", 0, [5, 6, 7]],
+    ["tied rewards, one target", 0.02, [7]],
+    ["tied rewards, two targets", 0.02, [6, 7]],
+  ])("is a correlation within 0.005 of zero: %s", (_, grid, targets) => {
+    const K = 8;
+    let jumps = 0;
+    for (const seed of [11, 12, 13]) {
+      const random = createRandom(seed);
+      const rewards = mixedRewards(3000, K, random.uniform.bind(random)).map((value) =>
+        grid === 0 ? value : Math.round(value / grid) * grid,
+      );
+      for (const correlation of ["spearman", "pearson"] as const) {
+        const fit = fitRewardTransform(rewards, { numObjectives: K, targets, correlation, signed: true });
+        const measure = correlation === "spearman" ? spearman : pearson;
+        const columns = applyTransform(rewards, fit.transform, K);
+        for (let k = 0; k < K - targets.length; k++) {
+          expect(fit.status[k]).toBe("ok");
+          for (const v of targets) {
+            const left = Math.abs(measure(columns[k]!, columnOf(rewards, K, v)));
+            if (grid > 0 && targets.length === 1 && left > 0.005) {
+              // Ties make ranks jump over zero here; there is no root.
+              expect(rankCorrelationAt(fit.penalties[k]! - 1e-6, rewards, k, v)).toBeGreaterThan(0.005);
+              expect(rankCorrelationAt(fit.penalties[k]! + 1e-6, rewards, k, v)).toBeLessThan(-0.005);
+              jumps++;
+            } else {
+              expect(left).toBeLessThanOrEqual(0.005);
+            }
+          }
+        }
+      }
+    }
+    expect(jumps).toBeLessThan(5); // of 21 roots
+  });
+
+  function rankCorrelationAt(penalty: number, rewards: Float64Array, k: number, v: number): number {
+    const target = columnOf(rewards, 8, v);
+    return spearman(
+      columnOf(rewards, 8, k).map((value, n) => value - penalty * target[n]!),
+      target,
+    );
+  }
+});
+
 describe("the options", () => {
   it("give the identity without targets", () => {
     const fit = fitRewardTransform([1, 2, 3, 4], { numObjectives: 2, targets: [] });
@@ -191,6 +344,7 @@ describe("the options", () => {
     expect(fitting({ targets: [0, 0] })).toThrow(RangeError);
     expect(fitting({ targets: [0, 1], method: "grid" })).toThrow("grid takes one target");
     expect(fitting({ threshold: 0 })).toThrow(RangeError);
+    expect(fitting({ correlation: "pearson", method: "grid" })).toThrow("grid goes with spearman");
   });
 });
 
@@ -217,6 +371,20 @@ function correlatedRewards(rows: number): Float64Array {
     const a = noise();
     const b = 0.4 * a + noise();
     rewards.set([noise() + 0.6 * a + 0.5 * b, a, b, noise() + 0.8 * a - 0.6 * b], n * 4);
+  }
+  return rewards;
+}
+
+/** `[N, K]`: every objective a random mixture of shared and own noise. */
+function mixedRewards(rows: number, K: number, uniform: () => number): Float64Array {
+  const noise = () => uniform() + uniform() + uniform() - 1.5;
+  const mixture = Float64Array.from({ length: K * 3 }, noise);
+  const rewards = new Float64Array(rows * K);
+  for (let n = 0; n < rows; n++) {
+    const shared = [noise(), noise(), noise()];
+    for (let k = 0; k < K; k++) {
+      rewards[n * K + k] = shared.reduce((sum, value, i) => sum + value * mixture[k * 3 + i]!, 0.5 * noise());
+    }
   }
   return rewards;
 }

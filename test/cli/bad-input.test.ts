@@ -49,7 +49,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 test.each([
-  ["an empty file", "", /expected JSON rows, got an empty file/],
+  ["an empty file", "", /expected rows, got an empty file/],
   ["JSON that never begins", "quality: 5", /line 1: malformed JSON/],
   [
     "ratings as text",

@@ -44,7 +44,7 @@ bash.run(bash.name("bash registers the function and offers what can come next"),
   );
   expect(bashOffers("")).toEqual(expect.arrayContaining(["demo", "embed", "data", "doctor"]));
   expect(bashOffers("do")).toEqual(["doctor"]);
-  expect(bashOffers("data", "")).toEqual(["describe", "binarize", "split", "overlap", "help"]);
+  expect(bashOffers("data", "")).toEqual(["describe", "binarize", "group", "split", "overlap", "help"]);
   expect(bashOffers("data", "split", "--fr")).toEqual(["--fractions"]);
   expect(bashOffers("data", "binarize", "--pairs", "")).toEqual(["all", "best-worst"]);
   expect(bashOffers("data", "binarize", "--pairs", "=", "be")).toEqual(["best-worst"]);

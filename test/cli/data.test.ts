@@ -67,8 +67,40 @@ test("wrong shares, missing files and existing output are refused in one line wi
   expect(readFileSync(at("there.jsonl"), "utf8")).toBe("mine");
 });
 
+test("group writes best-of-N rows that embed tells by itself and inspect describes", async () => {
+  const pair = (prompt: string, chosen: string, rejected: string) =>
+    JSON.stringify({ prompt, chosen, rejected });
+  const lines = [
+    pair("1 + 1?", "A: 2", "A: 3"),
+    pair("1 + 1?", "A: 2", "A: 4"),
+    pair("x?", "y", "y"),
+    pair("a?", "b", "c"),
+  ];
+  writeFileSync(at("sums.jsonl"), lines.join("\n"));
+  const group = ["data", "group", "--data", at("sums.jsonl"), "--out", at("grouped.jsonl")];
+  const json = await runCli([...group, "--json"]);
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    pairs: 3,
+    prompts: 2,
+    responses: 5,
+    correct: 2,
+    conflicts: 0,
+  });
+  expect(json.stderr).toMatch(/^1 row could not be used .*line 3/);
+  expect(json.code).toBe(2);
+  const { stdout } = await runCli([...group, "--overwrite"]);
+  expect(stdout).toMatch(/2 prompts with 5 responses, 2 of them labelled 1; 2 … 3 per prompt, mean 2\.50/);
+  const embedded = await runCli([
+    ...["embed", "--backbone", "tiny", "--data", at("grouped.jsonl"), "--out", at("embedded")],
+    "--json",
+  ]);
+  expect(JSON.parse(embedded.stdout)).toMatchObject({ kind: "best-of-n", rowsOut: 2, responses: 5 });
+  const inspected = await runCli(["inspect", at("embedded")]);
+  expect(inspected.stdout).toMatch(/2 of 2 best-of-n prompts with 5 responses, 256 wide/);
+});
+
 test("every subcommand shows examples", async () => {
-  for (const name of ["describe", "binarize", "split", "overlap"]) {
+  for (const name of ["describe", "binarize", "group", "split", "overlap"]) {
     const { stdout } = await runCli(["data", name, "--help"]);
     expect(stdout.split("Examples:")[1]?.match(new RegExp(`armorm data ${name} `, "g"))?.length).toBe(2);
   }

@@ -45,7 +45,7 @@ test("pairs: which side is longer, repetitions, and pairs that contradict each o
     ),
   );
   expect(about).toMatchObject({ kind: "pairs", rows: 5, prompts: 1, subsets: { easy: 2, hard: 1 } });
-  expect(about.duplicates).toEqual({ rows: 1, contents: 2, contradictions: 1 });
+  expect(about.duplicates).toEqual({ rows: 1, ids: 0, contents: 2, contradictions: 1 });
   expect(about.chosenLonger).toEqual({ characters: 0.7, words: 0.7 });
 });
 

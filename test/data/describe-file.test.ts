@@ -3,6 +3,7 @@ import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { describeFile } from "../../src/data/describe-file.ts";
 import { detectKind } from "../../src/data/kind.ts";
+import { parseDataLocation } from "../../src/data/location.ts";
 import { fileWith, rowsFile } from "./data-file.ts";
 
 test("a file is described by the bytes as stored and its rows", async () => {
@@ -21,9 +22,9 @@ test("a file is described by the bytes as stored and its rows", async () => {
 test("the kind of a file is told from its first readable row", async () => {
   const pair = { prompt: "x", chosen: "a", rejected: "b" };
   const rating = { prompt: "x", response: "a", ratings: { a: 1 } };
-  expect(await detectKind(rowsFile(pair, rating).path)).toBe("pairs");
-  expect(await detectKind(rowsFile(rating, pair).path)).toBe("ratings");
-  expect(await detectKind(fileWith(`broken\n${JSON.stringify(pair)}`))).toBe("pairs");
+  expect(await detectKind(rowsFile(pair, rating))).toBe("pairs");
+  expect(await detectKind(rowsFile(rating, pair))).toBe("ratings");
+  expect(await detectKind(parseDataLocation(fileWith(`broken\n${JSON.stringify(pair)}`)))).toBe("pairs");
   // Reading it as ratings then says what is wrong with it.
-  expect(await detectKind(fileWith("a,b\n1,2\n"))).toBe("ratings");
+  expect(await detectKind(parseDataLocation(fileWith("a,b\n1,2\n")))).toBe("ratings");
 });

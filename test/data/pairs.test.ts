@@ -56,8 +56,15 @@ describe("shapes", () => {
   });
 });
 
+test("a margin is passed on, whatever its scale, and absent where the row has none", async () => {
+  const rows = [{ margin: 2.5 }, { margin: -1 }, { margin: 0 }, { margin: null }, {}];
+  const records = await collect(readPairs([rowsFile(...rows.map((row) => ({ ...good, ...row })))]));
+  expect(records.map((record) => "margin" in record && record.margin)).toEqual([2.5, -1, 0, false, false]);
+});
+
 describe("bad rows become errors that say what is wrong", () => {
   const cases: [name: string, row: unknown, error: RegExp][] = [
+    ["margin as text", { ...good, margin: "2" }, /margin: expected a finite number, got the string "2"/],
     ["equal responses", { ...good, rejected: "Hello!" }, /different responses, got equal ones/],
     [
       "different prompts",

@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
+import { finalAnswersOf, readBestOfN } from "../../src/data/best-of-n.ts";
 import { binarize } from "../../src/data/binarize.ts";
 import { describeData } from "../../src/data/describe-data.ts";
+import { groupPairs } from "../../src/data/group-pairs.ts";
 import { parseDataLocation } from "../../src/data/location.ts";
 import { findOverlaps } from "../../src/data/overlap.ts";
 import { splitByPrompt } from "../../src/data/split-by-prompt.ts";
@@ -34,6 +36,23 @@ describe.skipIf(!present)(`tools on public data sets${present ? "" : " (skipped:
     await expect(
       binarize([location("ratings/finegrained_qa")], join(folder, "none.jsonl")),
     ).rejects.toMatchObject({ code: "no-pairs" });
+  });
+
+  test("sampled solutions become best-of-N rows; no wrong one ends with the answer of the right one", async () => {
+    const out = join(folder, "gsm8k.jsonl");
+    const report = await groupPairs([location("pairs/gsm8k_samples")], out);
+    expect(report).toMatchObject({ pairs: 1257, prompts: 731, responses: 1988, correct: 731, conflicts: 0 });
+    expect(report.responsesPerPrompt).toMatchObject({ minimum: 2, maximum: 3 });
+    let shared = 0;
+    for await (const row of readBestOfN([parseDataLocation(out)])) {
+      if (row.kind === "error") throw new Error(row.error);
+      const answers = finalAnswersOf(row);
+      expect(answers).not.toContain(null);
+      const right = answers.filter((_, r) => row.labels[r] === 1);
+      expect(new Set(right).size).toBe(1);
+      shared += answers.filter((answer, r) => row.labels[r] === 0 && answer === right[0]).length;
+    }
+    expect(shared).toBe(0);
   });
 
   test("a split holds every row once", async () => {

@@ -148,8 +148,12 @@ test("a file without rows is refused", async () => {
 
 test("files that cannot be read are refused by kind", async () => {
   await expect(collect(readRows("no/such/file.jsonl"))).rejects.toMatchObject({ code: "missing-file" });
-  await expect(collect(readRows(import.meta.dirname))).rejects.toMatchObject({ code: "not-a-file" });
-  await expect(rowsOf("PAR1....")).rejects.toMatchObject({ code: "unsupported-format" });
+  await expect(collect(readRows(import.meta.dirname))).rejects.toMatchObject({ code: "no-data-files" });
+  await expect(rowsOf("PAR1....")).rejects.toMatchObject({ code: "corrupt-parquet" });
+  await expect(collect(readRows(inPieces("PAR1....", 3)))).rejects.toMatchObject({
+    code: "unsupported-format",
+    remedy: expect.stringMatching(/give its path/),
+  });
   await expect(rowsOf(Buffer.from('{"a":1}', "utf16le"))).resolves.toHaveLength(1);
   await expect(rowsOf(Buffer.from('\ufeff{"a":1}', "utf16le"))).rejects.toMatchObject({
     code: "unsupported-format",

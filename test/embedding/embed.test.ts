@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -94,8 +103,8 @@ test("ratings become embeddings of the last token, labels with NaN where unrated
     const chunk = chunks[Math.floor(i / 10)]!;
     const { last, ids } = await statesOf(prompt, response);
     expect(chunk.embeddings.slice((i % 10) * 256, ((i % 10) + 1) * 256)).toEqual(last.slice());
-    expect(chunk.responseTokens[i % 10]).toBeLessThan(ids.length);
-    expect(chunk.responseTokens[i % 10]).toBeGreaterThan(response.split(" ").length);
+    expect(chunk.responseTokens?.[i % 10]).toBeLessThan(ids.length);
+    expect(chunk.responseTokens?.[i % 10]).toBeGreaterThan(response.split(" ").length);
   }
   expect(Number.isNaN(chunks[0]!.labels[3])).toBe(true);
   expect(chunks[0]!.labels[1]).toBe(1);
@@ -125,6 +134,18 @@ test("pairs become chosen, rejected and the gating token of their common prompt"
   expect(gathered.disk).toEqual(gathered.memory);
 });
 
+test("margins of pairs are kept beside their rows, where the data have them", async () => {
+  const rows = pairs.map((row, i) => (i < 3 ? { ...row, margin: i / 2 } : row));
+  await run(writeRows("margins.jsonl", rows), "margins", { kind: "pairs" });
+  const [infos] = await collect((await openEmbeddingSet(join(folder, "margins"))).rowInfos());
+  expect(infos!.map((info) => ("margin" in info ? info.margin : "none")).slice(0, 4)).toEqual([
+    0,
+    0.5,
+    1,
+    "none",
+  ]);
+});
+
 test("every row is accounted for: embedded, too long, or invalid", async () => {
   const rows = [
     ratings[0],
@@ -144,6 +165,36 @@ test("every row is accounted for: embedded, too long, or invalid", async () => {
   expect(manifest.rejections[0]!.reason).toMatch(/\d+ tokens.*1024/);
   expect(manifest.rejections[1]!.reason).toMatch(/JSON/);
   await expect(run(join(folder, "mixed.jsonl"), "strict", { strict: true })).rejects.toThrow(/JSON/);
+});
+
+test("a pair that is too long leaves a gap with a reason, and the rows after it keep their numbers and their states", async () => {
+  mkdirSync(join(folder, "gaps"));
+  const long = pairs.map((row, i) => (i === 4 ? { ...row, chosen: words(3000) } : row));
+  const manifest = await run(writeRows("gaps/pairs.jsonl", long), "gap", { kind: "pairs", partRows: 4 });
+  expect(manifest.rejections).toMatchObject([{ row: 4, id: 4, kind: "too-long" }]);
+  await run(writeRows("pairs.jsonl", pairs), "no-gap", { kind: "pairs", partRows: 4 });
+  const stream = async (name: string) => {
+    const chunks = await collect((await openEmbeddingSet(join(folder, name))).pairs());
+    return chunks.flatMap(({ rows, embeddings }) =>
+      rows.map((info, i) => ({ info, states: embeddings.slice(2 * i * 256, 2 * (i + 1) * 256) })),
+    );
+  };
+  expect(await stream("gap")).toEqual((await stream("no-gap")).filter(({ info }) => info.row !== 4));
+});
+
+test("a part of another run is not read beside the set's own, nor in the place of one", async () => {
+  const other = pairs.map((row) => ({ ...row, chosen: `${row.chosen} Or so.` }));
+  await run(writeRows("first.jsonl", pairs), "first", { kind: "pairs", partRows: 4 });
+  await run(writeRows("second.jsonl", other), "second", { kind: "pairs", partRows: 4 });
+  const set = await openEmbeddingSet(join(folder, "first"));
+  const before = await collect(set.pairs());
+  const part = (name: string, index: number) => join(folder, name, `pairs-0000${index}-of-00003.safetensors`);
+  copyFileSync(part("second", 1), join(folder, "first", "pairs-00001-of-00002.safetensors"));
+  expect(await collect((await openEmbeddingSet(join(folder, "first"))).pairs())).toEqual(before);
+  copyFileSync(part("second", 2), part("first", 2));
+  await expect(collect((await openEmbeddingSet(join(folder, "first"))).pairs())).rejects.toMatchObject({
+    code: "changed-part",
+  });
 });
 
 test("an aborted run leaves whole parts, and the same call continues to the same bytes", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { backSubstitute, openCholesky } from "../../src/engine/cholesky.ts";
+import { openCholesky } from "../../src/engine/cholesky.ts";
 import { openGramProduct } from "../../src/engine/gram.ts";
 
 describe("the Gram product", () => {
@@ -47,32 +47,35 @@ describe("the Gram product", () => {
 });
 
 describe("the Cholesky factorization", () => {
-  it.each([1, 5, 128, 129, 300])("solves a system of %i unknowns for several right-hand sides", async (H) => {
-    const R = 3;
-    const a = positiveDefinite(H);
-    const solution = Float64Array.from({ length: R * H }, (_, i) => Math.sin(i + 1)); // [R, H]
-    const system = new Float64Array((H + R) * H);
-    system.set(a);
-    for (let r = 0; r < R; r++) {
-      for (let i = 0; i < H; i++) {
-        for (let j = 0; j < H; j++) system[(H + r) * H + i]! += a[i * H + j]! * solution[r * H + j]!;
+  it.each([1, 5, 64, 65, 128, 300])(
+    "solves a system of %i unknowns for several right-hand sides",
+    async (H) => {
+      const R = 3;
+      const a = positiveDefinite(H);
+      const solution = Float64Array.from({ length: R * H }, (_, i) => Math.sin(i + 1)); // [R, H]
+      const system = new Float64Array((H + R) * H);
+      system.set(a);
+      for (let r = 0; r < R; r++) {
+        for (let i = 0; i < H; i++) {
+          for (let j = 0; j < H; j++) system[(H + r) * H + i]! += a[i * H + j]! * solution[r * H + j]!;
+        }
       }
-    }
-    // What lies above the diagonal is nobody's business.
-    for (let i = 0; i < H; i++) system.fill(Number.NaN, i * H + i + 1, (i + 1) * H);
-    const cholesky = await openCholesky(H);
-    expect(await cholesky.factorize(system)).toBe(true);
-    await cholesky.close();
-    const found = backSubstitute(system, H);
-    for (let i = 0; i < R * H; i++) expect(Math.abs(found[i]! - solution[i]!)).toBeLessThan(1e-11);
-  });
+      // What lies above the diagonal is nobody's business.
+      for (let i = 0; i < H; i++) system.fill(Number.NaN, i * H + i + 1, (i + 1) * H);
+      const cholesky = await openCholesky(H);
+      expect(await cholesky.factorize(system, system)).toBeGreaterThanOrEqual(1);
+      const found = await cholesky.backSubstitute(system);
+      await cholesky.close();
+      for (let i = 0; i < R * H; i++) expect(Math.abs(found[i]! - solution[i]!)).toBeLessThan(1e-11);
+    },
+  );
 
   it("leaves the factor in the lower triangle", async () => {
     const H = 200;
     const a = positiveDefinite(H);
-    const factor = a.slice();
+    const factor = new Float64Array(H * H);
     const cholesky = await openCholesky(H);
-    await cholesky.factorize(factor);
+    await cholesky.factorize(a, factor);
     await cholesky.close();
     for (let i = 0; i < H; i += 13) {
       for (let j = 0; j <= i; j += 7) {
@@ -85,10 +88,26 @@ describe("the Cholesky factorization", () => {
 
   it("says so where the matrix is not positive definite", async () => {
     const cholesky = await openCholesky(2);
-    expect(await cholesky.factorize(Float64Array.of(1, 0, 2, 1))).toBe(false);
-    expect(await cholesky.factorize(Float64Array.of(Number.NaN, 0, 0, 1))).toBe(false);
-    expect(await cholesky.factorize(Float64Array.of(4, 0, 2, 2))).toBe(true);
+    const factor = new Float64Array(4);
+    expect(await cholesky.factorize(Float64Array.of(1, 0, 2, 1), factor)).toBeNull();
+    expect(await cholesky.factorize(Float64Array.of(Number.NaN, 0, 0, 1), factor)).toBeNull();
+    expect(await cholesky.factorize(Float64Array.of(4, 0, 2, 2), factor)).not.toBeNull();
     await cholesky.close();
+  });
+
+  it("shifts the diagonal, leaves the matrix alone, and bounds the condition number from below", async () => {
+    const H = 150;
+    const matrix = new Float64Array(H * H);
+    for (let i = 0; i < H; i++) matrix[i * H + i] = i === 7 ? 1e-6 : 1;
+    const before = matrix.slice();
+    const factor = new Float64Array(H * H);
+    const cholesky = await openCholesky(H);
+    expect(await cholesky.factorize(matrix, factor)).toBeCloseTo(1e6, 3);
+    expect(await cholesky.factorize(matrix, factor, 3)).toBeCloseTo(4 / (3 + 1e-6), 12);
+    await cholesky.close();
+    expect(matrix).toEqual(before);
+    expect(factor[0]).toBe(2);
+    expect(factor[7 * H + 7]).toBeCloseTo(Math.sqrt(3 + 1e-6), 12);
   });
 });
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cosineDecay, createAdamW } from "../../src/engine/optimizer.ts";
+import { cosineDecay, createAdamW, warmUpThenDecay } from "../../src/engine/optimizer.ts";
 
 test("the first step moves every weight by the learning rate against the sign of its gradient", () => {
   const weights = Float64Array.of(1, 2, 3);
@@ -47,4 +47,22 @@ test("the cosine falls from the initial rate over a half to zero", () => {
   expect(cosineDecay(0.4, 5, 10)).toBeCloseTo(0.2, 15);
   expect(cosineDecay(0.4, 10, 10)).toBe(0);
   expect(cosineDecay(0.4, 3, 10)).toBeCloseTo(0.2 * (1 + Math.cos(0.3 * Math.PI)), 15);
+});
+
+test("a warm-up rises by equal amounts below the full rate, which the cosine begins with", () => {
+  const rates = Array.from({ length: 7 }, (_, step) => warmUpThenDecay(0.4, step, 6, 3));
+  expect(rates).toEqual([0.1, 0.2, (0.4 * 3) / 4, 0.4, cosineDecay(0.4, 1, 3), cosineDecay(0.4, 2, 3), 0]);
+  expect(warmUpThenDecay(0.4, 2, 5, 0)).toBe(cosineDecay(0.4, 2, 5));
+});
+
+test("an optimizer that takes the state of another one goes on as that one does", () => {
+  const [weights, copy] = [Float32Array.of(1, 2, 3), Float32Array.of(0, 0, 0)];
+  const [one, other] = [createAdamW([weights]), createAdamW([copy])];
+  for (const rate of [0.1, 0.2]) one.step([Float32Array.of(1, -2, 0.3)], rate);
+  copy.set(weights);
+  other.state.steps = one.state.steps;
+  other.state.means[0]!.set(one.state.means[0]!);
+  other.state.squares[0]!.set(one.state.squares[0]!);
+  for (const optimizer of [one, other]) optimizer.step([Float32Array.of(-1, 2, 5)], 0.05);
+  expect(copy).toEqual(weights);
 });

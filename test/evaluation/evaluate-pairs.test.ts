@@ -50,8 +50,8 @@ describe("an evaluation of pairs", () => {
       0,
     );
     expect(sum).toBeCloseTo(margins.mean, 12);
-    expect(length.chosenLonger).toMatchObject({ n: 3, accuracy: 1 });
-    expect(length.chosenShorter.n).toBe(0);
+    expect(length!.chosenLonger).toMatchObject({ n: 3, accuracy: 1 });
+    expect(length!.chosenShorter.n).toBe(0);
   });
 
   test("names the pairs with the lowest margins and what each objective did to them", async () => {
@@ -97,7 +97,7 @@ describe("an evaluation of pairs", () => {
   test("rejects scores that are no numbers, and refuses where nothing is left", async () => {
     const rows = [{ margin: { x: Number.NaN }, subset: "s" }, rejectedPair()];
     await expect(evaluatePairs(scorerOf(rows), null)).rejects.toMatchObject({
-      code: "no-pairs",
+      code: "no-rows",
       message: expect.stringContaining(
         "got none of 2 (2 rejected, 0 overlaps; the first: the score is not a finite number",
       ),
@@ -184,4 +184,16 @@ describe("two models on the same pairs", () => {
       "expected the same rows for first and other, got others at row 1",
     );
   });
+});
+
+test("where lengths are not known, as in imported embeddings, nothing is said about length", async () => {
+  const rows = [
+    { margin: { x: 1 }, tokens: [Number.NaN, Number.NaN] as const },
+    // As it comes back from a file.
+    { margin: { x: -1 }, tokens: [null, null] as unknown as readonly [number, number] },
+  ];
+  const { length, baselines, objectives } = await evaluatePairs(scorerOf(rows), null);
+  expect(length).toBeNull();
+  expect(Object.keys(baselines)).toEqual([]);
+  expect(objectives.x!.lengthCorrelation).toBeNaN();
 });

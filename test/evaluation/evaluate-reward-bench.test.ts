@@ -100,7 +100,7 @@ describe("RewardBench of a model", () => {
   });
 
   test("counts rows of two versions mixed: one id, two prompts", async () => {
-    const rows = ["a", "b", "b"].map((promptHash) => ({
+    const rows = ["a", "a", "b"].map((promptHash) => ({
       margin: { x: 1 },
       subset: "hep-go",
       id: 3,

@@ -1,3 +1,4 @@
+import type { RejectedRow } from "../../src/evaluation/collect-rows.ts";
 import type { PairResult, PairScorer, PairScores } from "../../src/evaluation/pair-scores.ts";
 
 /** What a test says of a pair; the rest is made up. */
@@ -49,7 +50,7 @@ export const scorerOf = (rows: readonly (PairSketch | PairResult)[]): PairScorer
 
 export const rejectedPair = (
   about: { readonly id?: number; readonly subset?: string | null } = {},
-): PairResult => ({
+): RejectedRow => ({
   id: 99,
   source: "made-up",
   subset: null,

@@ -204,7 +204,7 @@ test("a model of one objective, without correlations and without equal lengths, 
     evaluation: stored({
       ...evaluation.evaluation,
       objectives: { tact: { ...objectives.tact!, without: Number.NaN } },
-      length: { ...length, equal: none, correlation: Number.NaN },
+      length: length && { ...length, equal: none, correlation: Number.NaN },
       calibration: null,
     }),
   });
@@ -286,4 +286,11 @@ test("the same evaluations give the same bytes, also after their way through a f
   expect(renderReport({ ...data, training: stored(training), evaluations: stored([evaluation]) })).toBe(
     renderReport(data),
   );
+});
+
+test("where lengths are not known, nothing is said of them", () => {
+  const hardest = evaluation.evaluation.hardest.map((pair) => ({ ...pair, lengthDifference: Number.NaN }));
+  const page = render({ name: "b", evaluation: stored({ ...evaluation.evaluation, length: null, hardest }) });
+  expect(sectionsOf(page)).not.toContain("length");
+  expect(wordsOf(sectionOf(page, "hardest"))).not.toMatch(/token|as long/);
 });

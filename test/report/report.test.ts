@@ -19,7 +19,7 @@ test("message texts and names cannot add markup to the page", () => {
       ...training,
       objectives: training.objectives.map((fit) => ({ ...fit, name: evil })),
       transform: training.transform.map((row) => ({ ...row, name: evil })),
-      dropped: [{ name: evil, reason: evil }],
+      dropped: [{ name: evil, reason: evil, remedy: evil }],
       debias: [evil],
       options: { [evil]: evil },
       gating: { [evil]: { n: 1, gatingOutput: { [evil]: 1 } } },

@@ -1,15 +1,16 @@
 // One repository in the cache that Python's libraries share.
-// Layout: https://huggingface.co/docs/hub/local-cache
+// Layout: https://huggingface.co/docs/hub/local-cache; of a data set the folder is datasets--org--name.
 //
 //   models--org--name/refs/main                           the commit that a branch or tag stood for when last asked
 //   models--org--name/blobs/<etag>                        contents, once each
 //   models--org--name/snapshots/<commit>/config.json  ->  ../../blobs/<etag>
 //   models--org--name/.no_exist/<commit>/name             empty: the commit has no such file
+//   datasets--org--name/.armorm/<commit>.json             armorm's own: the names of all files of the commit
 
 import { randomBytes } from "node:crypto";
-import { copyFile, mkdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
-import { isCommit } from "./hub-id.ts";
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { dirname, join, relative, sep } from "node:path";
+import { type HubId, isCommit } from "./hub-id.ts";
 
 export class HubCache {
   /** The folder of the repository. */
@@ -17,8 +18,8 @@ export class HubCache {
   /** The folder of its locks. */
   readonly locks: string;
 
-  constructor(cache: string, id: string) {
-    const name = ["models", ...id.split("/")].join("--");
+  constructor(cache: string, { id, kind }: Pick<HubId, "id" | "kind">) {
+    const name = [kind === "dataset" ? "datasets" : "models", ...id.split("/")].join("--");
     this.folder = join(cache, name);
     this.locks = join(cache, ".locks", name);
   }
@@ -87,6 +88,32 @@ export class HubCache {
 
   async isMarkedMissing(commit: string, name: string): Promise<boolean> {
     return (await sizeOf(this.#missing(commit, name))) !== null;
+  }
+
+  /** Names of all files of a commit, as the hub once listed them; null where it was never asked here. */
+  async readNames(commit: string): Promise<readonly string[] | null> {
+    try {
+      const names: unknown = JSON.parse(await readFile(this.#names(commit), "utf8"));
+      return Array.isArray(names) && names.every((name) => typeof name === "string") ? names : null;
+    } catch {
+      return null; // a damaged list is asked for again
+    }
+  }
+
+  /** Names of the files of a commit that are here. */
+  async snapshotNames(commit: string): Promise<readonly string[]> {
+    const found = await readdir(this.snapshot(commit), { recursive: true }).catch(() => []);
+    return found.map((name) => name.split(sep).join("/"));
+  }
+
+  async writeNames(commit: string, names: readonly string[]): Promise<void> {
+    const path = this.#names(commit);
+    await mkdir(dirname(path), { recursive: true });
+    await replace(path, (temporary) => writeFile(temporary, JSON.stringify(names)));
+  }
+
+  #names(commit: string): string {
+    return join(this.folder, ".armorm", `${commit}.json`);
   }
 
   #missing(commit: string, name: string): string {

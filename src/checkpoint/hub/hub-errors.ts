@@ -2,7 +2,7 @@
 // Codes in the header X-Error-Code: huggingface_hub, `hf_raise_for_status`.
 
 import { InputError } from "../../errors.ts";
-import { DEFAULT_REVISION, formatHubId, type HubId } from "./hub-id.ts";
+import { DEFAULT_REVISION, formatHubId, type HubId, pagePath } from "./hub-id.ts";
 import type { HubSettings } from "./hub-settings.ts";
 
 export type Headers = Readonly<Record<string, string | undefined>>;
@@ -50,7 +50,7 @@ export function refusal(
 ): InputError {
   const { endpoint, token } = settings;
   const { id, revision, file } = wanted;
-  const page = `${endpoint}/${id}`;
+  const page = `${endpoint}/${pagePath(wanted)}`;
   const code = headers["x-error-code"];
   const name = nameOf(wanted);
   if (code === "GatedRepo") {
@@ -83,13 +83,17 @@ export function refusal(
     );
   }
   if (status === 401 || status === 404 || code === "RepoNotFound") {
+    const place =
+      wanted.kind === "dataset"
+        ? "file or folder of that name or a data set"
+        : "folder of that name or a repository";
     const access =
       token === null
         ? "if it is private, set HF_TOKEN"
         : "if it is private, the token's account needs access";
     return new InputError(
       "missing-repository",
-      `${id}: expected a folder of that name or a repository at ${endpoint}, got neither, or one that is private`,
+      `${id}: expected a ${place} at ${endpoint}, got neither, or one that is private`,
       `check the spelling; ${access}`,
     );
   }

@@ -1,7 +1,9 @@
 // Names of repositories on the hub: org/name, or org/name@revision.
 
-/** A model repository on the hub, at a branch, tag, pull request or commit. */
+/** A repository on the hub, at a branch, tag, pull request or commit. */
 export interface HubId {
+  /** What it holds. Default: a model. */
+  readonly kind?: "dataset";
   /** `org/name` */
   readonly id: string;
   readonly revision: string;
@@ -34,3 +36,7 @@ export const formatHubId = ({ id, revision }: HubId): string => `${id}@${revisio
 
 /** Whether a revision is a full commit hash, which never moves. */
 export const isCommit = (revision: string): boolean => COMMIT.test(revision);
+
+/** Where its page is, below the endpoint. */
+export const pagePath = ({ id, kind }: Pick<HubId, "id" | "kind">): string =>
+  kind === "dataset" ? `datasets/${id}` : id;

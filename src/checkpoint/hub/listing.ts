@@ -2,7 +2,7 @@
 
 import { type HubClient, orUnreachable, readJson, withRetries } from "./hub-client.ts";
 import { badAnswer, type HubRequest } from "./hub-errors.ts";
-import { type HubId, isCommit } from "./hub-id.ts";
+import { type HubId, isCommit, pagePath } from "./hub-id.ts";
 import { requireSafePath } from "./safe-path.ts";
 
 /** A file of a repository. */
@@ -30,7 +30,8 @@ const ETAG = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
  * @throws {NetworkFailure} @throws {InputError} See `refusal`; `unsafe-path` if any file's name is not plain and relative.
  */
 export async function fetchListing(client: HubClient, hubId: HubId, signal?: AbortSignal): Promise<Listing> {
-  const path = `/api/models/${hubId.id}/revision/${encodeURIComponent(hubId.revision)}?blobs=true`;
+  const room = hubId.kind === "dataset" ? "datasets" : "models";
+  const path = `/api/${room}/${hubId.id}/revision/${encodeURIComponent(hubId.revision)}?blobs=true`;
   const answer = await withRetries(
     async () => readJson(client, hubId, await client.send(path, hubId, { signal })),
     { signal, hasty: true },
@@ -91,7 +92,7 @@ async function askAbout(
 }
 
 /** Where a file of a repository is downloaded from, below the endpoint. */
-export function filePath({ id, revision, file }: HubRequest & { readonly file: string }): string {
-  const name = file.split("/").map(encodeURIComponent).join("/");
-  return `/${id}/resolve/${encodeURIComponent(revision)}/${name}`;
+export function filePath(wanted: HubRequest & { readonly file: string }): string {
+  const name = wanted.file.split("/").map(encodeURIComponent).join("/");
+  return `/${pagePath(wanted)}/resolve/${encodeURIComponent(wanted.revision)}/${name}`;
 }

@@ -1,20 +1,17 @@
 // A repository of the hub, or what armorm needs of it, into the cache that Python's libraries share.
 
-import { existsSync } from "node:fs";
-import { statfs } from "node:fs/promises";
-import { dirname } from "node:path";
 import { InputError } from "../../errors.ts";
 import { INDEX, readWeightMap, SINGLE } from "../shards.ts";
 import { findCached, remember } from "./cached.ts";
-import { downloadBlob, partialFile } from "./download.ts";
 import { explainFileErrors } from "./file-errors.ts";
-import { HubCache, sizeOf } from "./hub-cache.ts";
+import { HubCache } from "./hub-cache.ts";
 import { HubClient } from "./hub-client.ts";
 import { NetworkFailure, unreachable } from "./hub-errors.ts";
-import { formatHubId, type HubId, parseHubId } from "./hub-id.ts";
+import { formatHubId, parseHubId } from "./hub-id.ts";
 import { hubSettings } from "./hub-settings.ts";
-import { fetchListing, type ListedFile, type Listing } from "./listing.ts";
+import { fetchListing } from "./listing.ts";
 import { requireShards, smallFiles, weightsFile } from "./needed-files.ts";
+import { bringFile, bringFiles, type Transfer } from "./transfer.ts";
 
 export interface PullOptions {
   /** Whether weights are needed; without them, configuration, tokenizer and card come alone. Default true. */
@@ -89,7 +86,7 @@ export async function pull(location: string, options: PullOptions = {}): Promise
     );
   }
   const settings = hubSettings(process.env);
-  const cache = new HubCache(settings.cache, hubId.id);
+  const cache = new HubCache(settings.cache, hubId);
   const { weights = true, signal } = options;
   signal?.throwIfAborted();
   const commit = await cache.readRef(hubId.revision);
@@ -114,7 +111,7 @@ export async function pull(location: string, options: PullOptions = {}): Promise
     });
     if (listing === null) return cached!.repository;
     return await explainFileErrors(settings.cache, () =>
-      pullListed(client, cache, hubId, listing, weights, options),
+      pullListed({ client, cache, hubId, listing }, weights, options),
     );
   } finally {
     await client.close();
@@ -122,26 +119,13 @@ export async function pull(location: string, options: PullOptions = {}): Promise
 }
 
 async function pullListed(
-  client: HubClient,
-  cache: HubCache,
-  hubId: HubId,
-  listing: Listing,
+  transfer: Transfer,
   weights: boolean,
   options: PullOptions,
 ): Promise<PulledRepository> {
-  const { signal, onPlan, onProgress, onNote = () => {} } = options;
+  const { cache, hubId, listing } = transfer;
   const { commit, names } = listing;
   const where = formatHubId(hubId);
-  const describe = (name: string) => listing.describe(name, signal);
-  const bring = async (file: ListedFile, onBytes: (bytes: number) => void): Promise<PulledFile> => {
-    const { name, bytes, etag } = file;
-    if ((await cache.sizeOf(commit, name)) === bytes) return { name, bytes, from: "cache" };
-    const wanted = { id: hubId.id, revision: commit, file: name };
-    const fresh = await downloadBlob(client, cache, wanted, file, { signal, onBytes, onNote });
-    await cache.link(commit, name, etag, fresh);
-    return { name, bytes, from: fresh ? "hub" : "cache" };
-  };
-
   const wanted = smallFiles(names);
   const early: PulledFile[] = [];
   if (weights) {
@@ -149,61 +133,15 @@ async function pullListed(
     if (leading === SINGLE) wanted.push(SINGLE);
     else {
       // The index says which shards there are; it is small.
-      early.push(await bring(await describe(INDEX), () => {}));
+      early.push(await bringFile(transfer, INDEX, options));
       const map = await readWeightMap(cache.pointer(commit, INDEX));
       const shards = [...new Set(map.map(([, file]) => file))].sort();
       requireShards(shards, names, where);
       wanted.push(...shards);
     }
   }
-  const listed: ListedFile[] = [];
-  for (const name of wanted) listed.push(await describe(name));
-  const plan = await planOf(cache, hubId, commit, listed);
-  if (plan.bytes > 0) {
-    await requireSpace(client.settings.cache, plan.bytes);
-    onPlan?.(plan);
-  }
-  const bytesOf = (file: PulledFile): number => (file.from === "hub" ? file.bytes : 0);
-  const totalBytes = plan.files.reduce((sum, file) => sum + bytesOf(file), 0);
-  const files: PulledFile[] = [];
-  let before = 0;
-  for (const [i, file] of listed.entries()) {
-    const onBytes = (bytes: number) => onProgress?.({ file: file.name, bytes: before + bytes, totalBytes });
-    files.push(await bring(file, onBytes));
-    before += bytesOf(plan.files[i]!);
-  }
+  const files = await bringFiles(transfer, wanted, options);
   await remember(cache, hubId, commit, names);
   const { id, revision } = hubId;
   return { id, revision, commit, directory: cache.snapshot(commit), files: [...early, ...files] };
-}
-
-async function planOf(
-  cache: HubCache,
-  { id, revision }: HubId,
-  commit: string,
-  listed: readonly ListedFile[],
-): Promise<PullPlan> {
-  const files: PulledFile[] = [];
-  let missing = 0;
-  for (const { name, bytes, etag } of listed) {
-    const there = (await cache.sizeOf(commit, name)) === bytes || (await sizeOf(cache.blob(etag))) === bytes;
-    if (!there) missing += bytes - Math.min(bytes, (await sizeOf(partialFile(cache, etag))) ?? 0);
-    files.push({ name, bytes, from: there ? "cache" : "hub" });
-  }
-  return { id, revision, commit, directory: cache.snapshot(commit), files, bytes: missing };
-}
-
-/** @throws {InputError} `disk-full` */
-async function requireSpace(folder: string, bytes: number): Promise<void> {
-  let existing = folder;
-  while (!existsSync(existing) && existing !== dirname(existing)) existing = dirname(existing);
-  const { bavail, bsize } = await statfs(existing);
-  const free = bavail * bsize;
-  if (free >= bytes) return;
-  const gb = (value: number) => `${(value / 1e9).toFixed(2)} GB`;
-  throw new InputError(
-    "disk-full",
-    `${folder}: expected ${gb(bytes)} of free space for the download, got ${gb(free)}`,
-    "make room, or set HF_HOME to a folder on a larger disk",
-  );
 }

@@ -73,6 +73,7 @@ export const NEEDED = [
   "LICENSE.txt",
   "README.md",
   "config.json",
+  "generation_config.json",
   "model.safetensors",
   "tokenizer.json",
   "tokenizer_config.json",
@@ -83,7 +84,16 @@ export async function serve(
   options: Omit<ServedRepository, "directory"> = {},
   tokens: readonly string[] = [],
 ): Promise<void> {
-  hub = await startHub({ "org/name": { directory: repository, ...options } }, { tokens });
+  await serveAs("org/name", { directory: repository, ...options }, tokens);
+}
+
+/** Starts the hub with another repository. */
+export async function serveAs(
+  id: string,
+  served: ServedRepository,
+  tokens: readonly string[] = [],
+): Promise<void> {
+  hub = await startHub({ [id]: served }, { tokens });
   vi.stubEnv("HF_ENDPOINT", hub.endpoint);
 }
 

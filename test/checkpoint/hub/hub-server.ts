@@ -11,6 +11,8 @@ export interface ServedRepository {
   readonly directory: string;
   /** Names that stand for the commit. Default: `main`. */
   readonly revisions?: readonly string[];
+  /** Folders of other branches, by name. */
+  readonly branches?: Readonly<Record<string, string>>;
   /** Tokens that may see it; without, everybody may. */
   readonly private?: readonly string[];
   /** Tokens that may download it; everybody may see it. */
@@ -58,8 +60,8 @@ export interface HubServer extends AsyncDisposable {
   /** Names of the files that were downloaded, with those that only part of was. */
   downloads(): string[];
   fail(fault: Fault): void;
-  /** The commit that a repository is at: a hash of its contents. */
-  commitOf(id: string): string;
+  /** The commit that a repository, or a branch of it, is at: a hash of its contents. */
+  commitOf(id: string, branch?: string): string;
   close(): Promise<void>;
 }
 
@@ -79,7 +81,7 @@ const digest = (kind: "sha1" | "sha256", ...parts: (string | Buffer)[]): string 
   return hash.digest("hex");
 };
 
-/** Serves directories as repositories: `{ "org/name": "/some/folder" }`. */
+/** Serves directories as repositories: `{ "org/name": "/some/folder", "datasets/org/name": "/another" }`. */
 export async function startHub(
   repositories: Readonly<Record<string, string | ServedRepository>>,
   { tokens = [] as readonly string[] } = {},
@@ -92,9 +94,13 @@ export async function startHub(
       typeof given === "string" ? { directory: given } : given,
     ]),
   );
-  const filesOf = (id: string) => readFiles(known.get(id)!.directory);
-  const commitOf = (id: string) =>
-    digest("sha1", id, ...filesOf(id).flatMap(({ name, sha1 }) => [name, sha1]));
+  const filesOf = (id: string, branch?: string) => {
+    const { directory, branches } = known.get(id)!;
+    return readFiles((branch === undefined ? undefined : branches?.[branch]) ?? directory);
+  };
+  const branchesOf = (id: string) => [undefined, ...Object.keys(known.get(id)!.branches ?? {})];
+  const commitOf = (id: string, branch?: string) =>
+    digest("sha1", id, ...filesOf(id, branch).flatMap(({ name, sha1 }) => [name, sha1]));
 
   const takeFault = (url: string): Fault | undefined => {
     const at = faults.findIndex(({ fault, left }) => left > 0 && fault.path.test(url));
@@ -117,7 +123,10 @@ export async function startHub(
     createServer(
       handle("cdn", (request, response, fault) => {
         const [, sha256] = /^\/blob\/([0-9a-f]{64})\//.exec(request.url!) ?? [];
-        const file = [...known.keys()].flatMap(filesOf).find((each) => each.sha256 === sha256);
+        const all = [...known.keys()].flatMap((id) =>
+          branchesOf(id).flatMap((branch) => filesOf(id, branch)),
+        );
+        const file = all.find((each) => each.sha256 === sha256);
         if (!file) response.writeHead(404).end();
         else sendBytes(request, response, file.bytes, fault);
       }),
@@ -140,18 +149,21 @@ export async function startHub(
       return refuse(401, "", "Invalid credentials in Authorization header");
     }
     const [, id = "", kind, rest = ""] =
-      /^\/(?:api\/models\/)?([^/]+\/[^/]+)\/(revision|resolve|cached)\/(.+)$/.exec(pathname) ?? [];
+      /^\/(?:api\/(?:models\/|(?=datasets\/)))?((?:datasets\/)?[^/]+\/[^/]+)\/(revision|resolve|cached)\/(.+)$/.exec(
+        pathname,
+      ) ?? [];
     const repository = known.get(id);
     const hidden = repository?.private && !repository.private.includes(token ?? "");
     if (!repository || hidden) {
       return refuse(token === undefined ? 401 : 404, "RepoNotFound", "Repository not found");
     }
-    const commit = commitOf(id);
     const [revision, ...name] = rest.split("/").map(decodeURIComponent);
-    if (![commit, ...(repository.revisions ?? ["main"])].includes(revision!)) {
+    const branch = branchesOf(id).find((each) => each === revision || commitOf(id, each) === revision);
+    const commit = commitOf(id, branch);
+    if (branch === undefined && ![commit, ...(repository.revisions ?? ["main"])].includes(revision!)) {
       return refuse(404, "RevisionNotFound", `Invalid rev id: ${revision}`);
     }
-    const files = filesOf(id);
+    const files = filesOf(id, branch);
     if (kind === "revision") {
       const siblings = [
         ...files.map((file) =>
@@ -215,7 +227,7 @@ export function readFiles(directory: string): StoredFile[] {
     .sort()
     .map((name) => {
       const bytes = readFileSync(join(directory, name));
-      const large = /\.(safetensors|bin)$/.test(name);
+      const large = /\.(safetensors|bin|parquet)$/.test(name);
       const sha256 = digest("sha256", bytes);
       const sha1 = digest("sha1", `blob ${bytes.length}\0`, bytes);
       return { name, bytes, large, sha256, sha1, etag: large ? sha256 : sha1 };

@@ -1,0 +1,85 @@
+import { Command } from "commander";
+import pc from "picocolors";
+import type { RewardBench2Evaluation } from "../evaluation/evaluate-reward-bench-2.ts";
+import { evaluatePromptModels, finishPrompts } from "./best-of-n-run.ts";
+import { type EvaluationFlags, withEvaluationOptions } from "./evaluation-run.ts";
+import { intervalText, printHeading, printLeftOut } from "./evaluation-tables.ts";
+import { fixed, integer, percent, print, table } from "./output.ts";
+
+/** Where the official set lies on the hub. */
+const OFFICIAL = "allenai/reward-bench-2:test";
+
+export function evaluateRewardBench2Command(): Command {
+  const command = new Command("rewardbench2").description(
+    "RewardBench 2: five subsets of best-of-4, Ties, and the mean of the six",
+  );
+  return withEvaluationOptions(command, "prompts", `the benchmark: ${OFFICIAL}, or its Parquet or JSONL`)
+    .action(run)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  armorm evaluate rewardbench2 --model model --data ${OFFICIAL} --out rewardbench2
+  armorm embed --backbone ./backbone --kind best-of-n --data ${OFFICIAL} --out embedded/rewardbench2
+  armorm evaluate rewardbench2 --model model --embeddings embedded/rewardbench2`,
+    );
+}
+
+async function run(flags: EvaluationFlags): Promise<void> {
+  const [{ reportRewardBench2 }, models] = await Promise.all([
+    import("../evaluation/evaluate-reward-bench-2.ts"),
+    evaluatePromptModels("evaluate rewardbench2", flags),
+  ]);
+  const evaluations = models.map(({ name, collected }) => ({
+    model: name,
+    ...reportRewardBench2(collected),
+  }));
+  await finishPrompts(flags, evaluations, () => {
+    for (const evaluation of evaluations) {
+      printHeading(evaluation.model, evaluations.length);
+      printRewardBench2(evaluation);
+    }
+  });
+}
+
+function printRewardBench2(evaluation: RewardBench2Evaluation): void {
+  const { subsets, score, interval, ties, missing, baselines } = evaluation;
+  printLeftOut(`${integer(evaluation.n)} prompts`, evaluation);
+  print();
+  const right = (title: string) => ({ title, align: "right" as const });
+  const columns = [
+    { title: "" },
+    ...["prompts", "official", "score", "95 % interval", ...Object.keys(baselines)].map(right),
+  ];
+  const rows = Object.entries(subsets).map(([name, { n, officialPrompts, accuracy, interval: bounds }]) => [
+    name,
+    n === officialPrompts || officialPrompts === null ? integer(n) : pc.yellow(integer(n)),
+    officialPrompts === null ? "" : integer(officialPrompts),
+    percent(accuracy),
+    intervalText(bounds),
+    ...Object.values(baselines).map((baseline) => percent(baseline.subsets[name])),
+  ]);
+  const mean = [
+    pc.bold("mean of six"),
+    "",
+    "",
+    pc.bold(percent(score)),
+    intervalText(interval),
+    ...Object.values(baselines).map((baseline) => percent(baseline.score)),
+  ];
+  print(table(columns, [...rows, mean]));
+  if (missing.length > 0) print(pc.yellow(`no score: nothing of ${missing.join(", ")}`));
+  const other = Object.values(subsets).filter((s) => s.officialPrompts !== null && s.n !== s.officialPrompts);
+  if (other.length > 0) {
+    print(
+      pc.yellow(
+        `${integer(other.length)} subsets have another number of prompts than the official set: this is not that set`,
+      ),
+    );
+  }
+  if (!ties) return;
+  const { tiedAccuracy, refAccuracy, preferred, preferredHard, marginScore } = ties;
+  print(
+    `Ties: several right answers ${percent(tiedAccuracy)}, one ${percent(refAccuracy)}; margin above the right answers' spread ${percent(preferred)}, of both ${percent(preferredHard)}; margin score ${fixed(marginScore)}`,
+  );
+}
