@@ -12,10 +12,10 @@ interface ReportFlags {
 export function reportCommand(): Command {
   return new Command("report")
     .description(
-      "write a report on a model as one HTML file: fits, accuracies, gate, calibration, comparisons",
+      "write a report on a model as one HTML file: benchmarks, accuracies, length, gate, calibration, hardest pairs, fits",
     )
     .argument("<model>", "model directory, or org/name on the hub")
-    .option("--evaluation <file...>", "what `armorm evaluate pairs --json` has printed")
+    .option("--evaluation <file...>", "what `armorm evaluate … --json` has printed, or its evaluation.json")
     .option("--comparisons <file>", "what `armorm compare --json` has printed")
     .option("--out <file>", "file to write (default: report.html in the model directory)")
     .action(run)
@@ -24,13 +24,16 @@ export function reportCommand(): Command {
       `
 Examples:
   armorm report model
-  armorm report model --evaluation llmbar.json rewardbench.json --comparisons compared.jsonl --out report.html`,
+  armorm report model --evaluation llmbar.json rewardbench/evaluation.json --comparisons compared.jsonl --out report.html`,
     );
 }
 
 async function run(model: string, flags: ReportFlags): Promise<void> {
-  const { readComparedAnswers, readEvaluation, writeReport } = await import("../report/write-report.ts");
-  const evaluations = await Promise.all((flags.evaluation ?? []).map(readEvaluation));
+  const [{ readComparedAnswers, readEvaluation }, { writeReport }] = await Promise.all([
+    import("../report/read-files.ts"),
+    import("../report/write-report.ts"),
+  ]);
+  const evaluations = await Promise.all((flags.evaluation ?? []).map((path) => readEvaluation(path, model)));
   const comparisons = flags.comparisons === undefined ? [] : await readComparedAnswers(flags.comparisons);
   print(await writeReport(await download(model), { ...pick(flags, ["out"]), evaluations, comparisons }));
 }

@@ -1,10 +1,12 @@
 import type { Accuracy } from "../evaluation/accuracy.ts";
 import { wilsonInterval } from "../evaluation/intervals.ts";
+import { accuracyHeads, accuracyRow } from "./accuracy-rows.ts";
 import { type Html, html } from "./html.ts";
-import { fixed, integer, isNumber, percent } from "./numbers.ts";
-import type { NamedEvaluation, ReportData, StoredTraining } from "./report-data.ts";
-import { at, linear } from "./scale.ts";
-import { section } from "./section.ts";
+import { leftOut } from "./left-out.ts";
+import { integer, isNumber } from "./numbers.ts";
+import type { ReportData, StoredTraining } from "./report-data.ts";
+import { details, section } from "./section.ts";
+import { type Named, ofBenchmark, type StoredPairs } from "./stored-evaluations.ts";
 
 /** Accuracies on one set of pairs: the model's, and what simpler rules reach. */
 export interface AccuracySet {
@@ -34,24 +36,23 @@ export function validationAccuracies({ accuracy, validationPairs: n }: StoredTra
   };
 }
 
-export const evaluationAccuracies = ({ name, evaluation }: NamedEvaluation): AccuracySet => ({
+export const evaluationAccuracies = ({ name, evaluation }: Named<StoredPairs>): AccuracySet => ({
   name,
   model: { n: evaluation.n, accuracy: evaluation.score, interval: evaluation.interval },
   baselines: evaluation.baselines,
 });
 
 /** Accuracies with 95 % intervals, one table per set of pairs, evaluations first. */
-export function accuracySections({ evaluations = [], training }: ReportData): Html | null {
+export function accuracySection({ evaluations = [], training }: ReportData): Html | null {
   const validation = training && validationAccuracies(training);
-  if (evaluations.length === 0 && !validation) return null;
-  const tables = evaluations.map((named) => {
-    const { evaluation } = named;
-    const subsets = Object.keys(evaluation.subsets).length < 2 ? {} : evaluation.subsets;
-    return html`${table(evaluationAccuracies(named), subsets)}${warnings(evaluation)}`;
-  });
+  const pairs = ofBenchmark(evaluations, "pairs");
+  if (pairs.length === 0 && !validation) return null;
+  const tables = pairs.map(
+    (named) => html`${table(evaluationAccuracies(named), groupsOf(named))}${leftOut(named.evaluation)}`,
+  );
   if (validation) {
     const chosenBy = "These pairs decided when training stopped, so they flatter the model a little.";
-    tables.push(html`${table(validation, {})}<p class="note">${chosenBy}</p>`);
+    tables.push(html`${table(validation, [])}<p class="note">${chosenBy}</p>`);
   }
   return section(
     "accuracy",
@@ -61,57 +62,49 @@ export function accuracySections({ evaluations = [], training }: ReportData): Ht
   );
 }
 
-function warnings({ overlaps, rejected, ties }: NamedEvaluation["evaluation"]): Html | null {
-  const seen = overlaps ? overlaps.found - overlaps.dropped : 0;
-  const notes = [
-    seen > 0 && `${integer(seen)} of these pairs have a prompt that training saw: expect less on others.`,
-    overlaps &&
-      overlaps.dropped > 0 &&
-      `${integer(overlaps.dropped)} pairs with a prompt that training saw were left out.`,
-    rejected.length > 0 && `${integer(rejected.length)} pairs could not be scored.`,
-    ties > 0 && `Ties: ${integer(ties)}.`,
-  ].filter((note) => typeof note === "string");
-  return notes.length === 0 ? null : html`<p class="${seen > 0 ? "warning" : "note"}">${notes.join(" ")}</p>`;
+/** Pairs by one field: its values, and the accuracy of each. */
+type Grouping = readonly [field: string, values: readonly (readonly [value: string, Accuracy])[]];
+
+/** By subset and by every further field that was asked for, best first; a field with one value tells nothing. */
+function groupsOf({ evaluation: { subsets, groups = {} } }: Named<StoredPairs>): Grouping[] {
+  return Object.entries({ subset: subsets, ...groups })
+    .map(
+      ([field, values]): Grouping => [
+        field,
+        Object.entries(values).sort(([, a], [, b]) => b.accuracy - a.accuracy),
+      ],
+    )
+    .filter(([, values]) => values.length > 1);
 }
 
-function table({ name, model, baselines }: AccuracySet, subsets: Readonly<Record<string, Accuracy>>): Html {
-  const sorted = Object.entries(subsets).sort(([, a], [, b]) => b.accuracy - a.accuracy);
+/** Values of a field that stand in the table itself; longer lists are opened. */
+const SHOWN = 12;
+
+function table({ name, model, baselines }: AccuracySet, groups: readonly Grouping[]): Html {
+  const short = groups.filter(([, values]) => values.length <= SHOWN);
+  const long = groups.filter(([, values]) => values.length > SHOWN);
+  const rows = (values: Grouping[1]) =>
+    values.map(([value, accuracy]) =>
+      accuracyRow(html`${value} <small>${integer(accuracy.n)}</small>`, accuracy, "subset"),
+    );
+  const head = (title: Html) => html`<thead><tr><th>${title}</th>${accuracyHeads()}</tr></thead>`;
   return html`<table class="accuracies">
-<thead><tr><th>${name} <small>${integer(model.n)}</small></th><th class="number">accuracy</th><th class="axis">${axis()}</th><th class="number">95 % interval</th></tr></thead>
-<tbody>${row("this model", model, "model")}${inOrder(baselines).map(([rule, accuracy]) => row(rule, accuracy, "baseline"))}</tbody>
-${sorted.length > 0 && html`<tbody><tr><th colspan="4" class="group">this model, by subset</th></tr>${sorted.map(([subset, accuracy]) => row(subset, accuracy, "subset"))}</tbody>`}
-</table>`;
+${head(html`${name} <small>${integer(model.n)}</small>`)}
+<tbody>${accuracyRow("this model", model, "model")}${inOrder(baselines).map(([rule, accuracy]) => accuracyRow(rule, accuracy, "baseline"))}</tbody>
+${short.map(([field, values]) => html`<tbody><tr><th colspan="4" class="group">this model, by ${field}</th></tr>${rows(values)}</tbody>`)}
+</table>
+${long.map(([field, values]) =>
+  details(
+    `this model, by ${field} (${integer(values.length)})`,
+    html`<table class="accuracies">${head(html`${field}`)}<tbody>${rows(values)}</tbody></table>`,
+  ),
+)}`;
 }
 
 const ORDER = ["uniform gate", "regression mean", "prefer the longer", "prefer the shorter"];
 
 /** The rules that every set has in one order, and others after them. */
-function inOrder(baselines: AccuracySet["baselines"]): [string, Accuracy][] {
+export function inOrder<T>(baselines: Readonly<Record<string, T>>): [string, T][] {
   const place = (rule: string) => (ORDER.includes(rule) ? ORDER.indexOf(rule) : ORDER.length);
   return Object.entries(baselines).sort(([a], [b]) => place(a) - place(b));
-}
-
-function row(name: string, { n, accuracy, interval }: Accuracy, kind: "model" | "baseline" | "subset"): Html {
-  const label = kind === "subset" ? html`${name} <small>${integer(n)}</small>` : name;
-  const [low, high] = interval;
-  return html`<tr class="${kind}"><th>${label}</th><td class="number">${percent(accuracy)}</td><td class="plot">${intervalPlot(accuracy, interval)}</td><td class="number quiet">${fixed(100 * low, 1)} … ${percent(high)}</td></tr>`;
-}
-
-const WIDTH = 170;
-const HEIGHT = 22;
-const x = linear([0, 1], [12, WIDTH - 12]);
-
-function intervalPlot(accuracy: number, [low, high]: readonly [number, number]): Html | null {
-  if (!isNumber(accuracy)) return null;
-  const y = HEIGHT / 2;
-  return html`<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" aria-hidden="true">
-<path class="grid" d="M${at(x(0))} ${y}H${at(x(1))}"/><path class="chance" d="M${at(x(0.5))} 0V${HEIGHT}"/>
-<path class="whisker" d="M${at(x(low))} ${y}H${at(x(high))}"/><circle class="dot" cx="${at(x(accuracy))}" cy="${y}" r="4.5"/></svg>`;
-}
-
-function axis(): Html {
-  const labels = [0, 0.5, 1].map(
-    (share) => html`<text x="${at(x(share))}" y="12" text-anchor="middle">${100 * share}</text>`,
-  );
-  return html`<svg viewBox="0 0 ${WIDTH} 16" width="${WIDTH}" height="16" aria-hidden="true">${labels}</svg>`;
 }

@@ -1,10 +1,12 @@
 import type { CalibrationBin } from "../armo/calibration.ts";
 import { wilsonInterval } from "../evaluation/intervals.ts";
+import type { Calibration } from "../evaluation/margins.ts";
 import { type Html, html } from "./html.ts";
-import { integer, percent } from "./numbers.ts";
+import { fixed, integer, isNumber, percent } from "./numbers.ts";
 import type { ReportData } from "./report-data.ts";
 import { at, linear, ticks } from "./scale.ts";
 import { section } from "./section.ts";
+import { ofPairs } from "./stored-evaluations.ts";
 
 /** Expected calibration error: the mean distance of what was predicted from what happened, over all pairs. */
 export function calibrationError(bins: readonly CalibrationBin[]): number {
@@ -15,16 +17,18 @@ export function calibrationError(bins: readonly CalibrationBin[]): number {
   );
 }
 
+type CalibrationSet = Pick<Calibration, "bins"> & Partial<Calibration>;
+
 /** Reliability diagrams of σ(β · margin), one per set of pairs. */
 export function calibrationSection({ evaluations = [], training }: ReportData): Html | null {
   const sets = [
-    ...evaluations.map(({ name, evaluation }) => ({ name, bins: evaluation.calibration?.bins ?? [] })),
+    ...ofPairs(evaluations).map(({ name, evaluation }) => ({ name, ...evaluation.calibration })),
     { name: "validation pairs", bins: training?.calibration ?? [] },
-  ].filter(({ bins }) => bins.length > 0);
+  ].flatMap(({ bins = [], ...set }) => (bins.length > 0 ? [{ ...set, bins }] : []));
   if (sets.length === 0) return null;
   const figures = sets.map(
-    ({ name, bins }) => html`<figure>${reliability(bins, name)}
-<figcaption>${name}: mean distance ${percent(calibrationError(bins))} over ${integer(bins.reduce((sum, { n }) => sum + n, 0))} pairs</figcaption></figure>`,
+    (set) => html`<figure>${reliability(set.bins, set.name)}
+<figcaption>${set.name}: ${describe(set)}</figcaption></figure>`,
   );
   return section(
     "calibration",
@@ -32,6 +36,14 @@ export function calibrationSection({ evaluations = [], training }: ReportData): 
     "When σ(β · margin) says 70 %, is the model right in 70 of 100 pairs? On the dashed line it is; above, it is right more often than it says, below, less often. Bars count the pairs; whiskers are 95\u00a0% intervals.",
     html`<div class="columns">${figures}</div>`,
   );
+}
+
+/** Of what training stores, the bins are all that is known. */
+function describe({ bins, calibrationError: error, brierScore, logLoss }: CalibrationSet): string {
+  const pairs = bins.reduce((sum, { n }) => sum + n, 0);
+  const distance = `mean distance ${percent(error ?? calibrationError(bins))} over ${integer(pairs)} pairs`;
+  if (!isNumber(brierScore) || !isNumber(logLoss)) return distance;
+  return `${distance}; Brier score ${fixed(brierScore, 3)}, log loss ${fixed(logLoss, 3)} (a coin: 0.250, 0.693)`;
 }
 
 const WIDTH = 420;

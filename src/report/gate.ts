@@ -2,12 +2,18 @@ import type { GateMeans } from "../armo/gate-means.ts";
 import { type Html, html } from "./html.ts";
 import { fixed, integer } from "./numbers.ts";
 import type { ReportData } from "./report-data.ts";
-import { section } from "./section.ts";
+import { details, section } from "./section.ts";
+import { ofPairs } from "./stored-evaluations.ts";
 
 /** How the gate mixes objectives, by subset, source or family: a heat map per set of pairs. */
 export function gateSection({ evaluations = [], training }: ReportData): Html | null {
   const sets = [
-    ...evaluations.map(({ name, evaluation }) => ({ name, means: evaluation.gating ?? {} })),
+    ...ofPairs(evaluations).flatMap(({ name, evaluation }) => [
+      ...(evaluation.benchmark === "rewardbench"
+        ? [{ name: `${name}, by section`, means: evaluation.gatingBySection ?? {} }]
+        : []),
+      { name, means: evaluation.gating ?? {} },
+    ]),
     { name: "validation pairs", means: training?.gating ?? {} },
   ].filter(({ means }) => Object.keys(means).length > 0);
   if (sets.length === 0) return null;
@@ -19,10 +25,16 @@ export function gateSection({ evaluations = [], training }: ReportData): Html | 
     "gate",
     "What the gate weighs",
     "Mean gating output by kind of prompt: how much each objective counts there. Rows that look alike say that the gate hardly tells these prompts apart.",
-    html`<div class="maps">${sets.map(({ name, means }) => heatMap(name, means, targets))}</div>
+    html`<div class="maps">${sets.filter(isShort).map(({ name, means }) => heatMap(name, means, targets))}</div>
+${sets.filter((set) => !isShort(set)).map(({ name, means }) => details(`${name}: ${integer(Object.keys(means).length)} kinds of prompts`, heatMap(name, means, targets)))}
 ${shown && html`<p class="note">* Nothing of this reward is left after debiasing, so its weight counts for nothing.</p>`}`,
   );
 }
+
+/** Rows of a map that is shown at once; larger ones are opened. */
+const SHOWN = 16;
+
+const isShort = ({ means }: { readonly means: GateMeans }): boolean => Object.keys(means).length <= SHOWN;
 
 const objectivesOf = (means: GateMeans): string[] => [
   ...new Set(Object.values(means).flatMap(({ gatingOutput }) => Object.keys(gatingOutput))),

@@ -1,61 +1,44 @@
-import type { DebiasReport } from "../armo/training-report.ts";
+import { accuracyHeads, accuracyRow } from "./accuracy-rows.ts";
+import { debiasingPlots } from "./debiasing.ts";
 import { type Html, html } from "./html.ts";
-import { fixed, isNumber } from "./numbers.ts";
+import { fixed, integer, isNumber } from "./numbers.ts";
 import type { ReportData } from "./report-data.ts";
-import { at, linear, ticks } from "./scale.ts";
-import { section } from "./section.ts";
+import { columns, section } from "./section.ts";
+import { type Named, ofPairs, type StoredPairAnalysis } from "./stored-evaluations.ts";
 
-/** What debiasing did, on responses that it was not fitted on: one dumbbell plot per objective debiased against. */
-export function lengthSection({ training }: ReportData): Html | null {
-  if (!training || training.debias.length === 0) return null;
-  const plots = training.debias.flatMap((target, v) => {
-    const rows = training.transform.filter(
-      ({ status, heldOutBefore, heldOutAfter }) =>
-        status !== "target" && isNumber(heldOutBefore[v]) && isNumber(heldOutAfter[v]),
-    );
-    return rows.length === 0 ? [] : [html`<figure class="wide">${dumbbells(rows, v, target)}</figure>`];
-  });
-  if (plots.length === 0) return null;
-  return section(
-    "length",
-    `Correlation with ${training.debias.join(", ")}, before and after`,
-    html`Spearman’s ρ between each reward and ${training.debias.join(", ")} over the responses to validation prompts, which debiasing has not seen: <span class="key before">raw reward</span> <span class="key after">debiased</span>. Nearer to 0 is better; a correlation below 0 is left as it is.`,
-    html`<div class="columns">${plots}</div>`,
-  );
+/** What length explains of a model's preferences, beside what debiasing did about it. */
+export function lengthSection({ evaluations = [], training }: ReportData): Html | null {
+  const tables = ofPairs(evaluations).flatMap((named) => byLength(named) ?? []);
+  const plots = training ? debiasingPlots(training) : [];
+  if (tables.length + plots.length === 0) return null;
+  const lead =
+    tables.length > 0
+      ? "A model that judges content is about as often right where the preferred response is the shorter one. Lengths are in tokens."
+      : "How much of each reward is length, or another objective that it should not be.";
+  return section("length", "What length explains", lead, columns([...tables, ...plots]));
 }
 
-const WIDTH = 700;
-const LABELS = 220;
-const VALUES = 120;
-const ROW = 26;
-const TOP = 24;
-
-function dumbbells(rows: readonly DebiasReport[], v: number, target: string): Html {
-  const values = rows.flatMap((row) => [row.heldOutBefore[v]!, row.heldOutAfter[v]!]);
-  // Outwards to the next fifth, and 0 is always there.
-  const domain = [
-    Math.floor(Math.min(0, ...values) * 5) / 5,
-    Math.ceil(Math.max(0, ...values) * 5) / 5,
+function byLength({ name, evaluation: { length } }: Named<StoredPairAnalysis>): Html | null {
+  if (!length) return null;
+  const { chosenLonger, chosenShorter, equal, correlation } = length;
+  const rows = [
+    ["preferred one is longer", chosenLonger],
+    ["preferred one is shorter", chosenShorter],
+    ["both are as long", equal],
   ] as const;
-  const x = linear(domain, [LABELS + 8, WIDTH - VALUES - 8]);
-  const height = TOP + rows.length * ROW + 6;
-  const grid = ticks(x.domain, 5).map(
-    (
-      value,
-    ) => html`<path class="${value === 0 ? "zero" : "grid"}" d="M${at(x(value))} ${TOP - 4}V${height - 4}"/>
-<text x="${at(x(value))}" y="12" text-anchor="middle">${fixed(value, 1)}</text>`,
-  );
-  const marks = rows.map((row, i) => {
-    const [before, after] = [row.heldOutBefore[v]!, row.heldOutAfter[v]!];
-    const y = TOP + (i + 0.5) * ROW;
-    const change = `${fixed(before, 2)} → ${fixed(after, 2)}`;
-    return html`<g><title>${row.name}: ${change}${row.status === "ok" ? "" : ` (${row.status})`}</title>
-<text class="label" x="${LABELS}" y="${y + 4}" text-anchor="end">${shorten(row.name)}</text>
-<path class="link" d="M${at(x(before))} ${y}H${at(x(after))}"/>
-<circle class="before" cx="${at(x(before))}" cy="${y}" r="5"/><circle class="after" cx="${at(x(after))}" cy="${y}" r="5"/>
-<text class="value" x="${WIDTH}" y="${y + 4}" text-anchor="end">${change}</text></g>`;
-  });
-  return html`<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="Correlation with ${target}, before and after debiasing">${grid}${marks}</svg>`;
+  const rho = isNumber(correlation)
+    ? html`<p class="note">Spearman’s ρ of margin and length difference: <b>${fixed(correlation, 2)}</b>. ${leaning(correlation)}</p>`
+    : null;
+  return html`<div class="scroll"><table class="accuracies">
+<thead><tr><th>${name}</th>${accuracyHeads()}</tr></thead>
+<tbody>${rows.map(([text, accuracy]) => accuracy.n > 0 && accuracyRow(html`${text} <small>${integer(accuracy.n)}</small>`, accuracy, "subset"))}</tbody></table></div>${rho}`;
 }
 
-const shorten = (name: string): string => (name.length > 30 ? `${name.slice(0, 29)}…` : name);
+/** Correlations nearer to 0 than this are not worth a word. */
+const NOTABLE = 0.1;
+
+function leaning(correlation: number): string {
+  if (correlation > NOTABLE) return "The model leans towards longer responses.";
+  if (correlation < -NOTABLE) return "The model leans towards shorter responses.";
+  return "The model leans to neither side.";
+}

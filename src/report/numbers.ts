@@ -29,3 +29,11 @@ export const integer = (value: Maybe): string => (isNumber(value) ? value.toLoca
 /** `0.0001`, `10,000`: a power of ten or any other number, in full. */
 export const plain = (value: Maybe): string =>
   isNumber(value) ? value.toLocaleString("en-US", { maximumSignificantDigits: 6 }) : "–";
+
+/** `+1.2`: a difference of shares in percentage points. */
+export const points = (share: Maybe, digits = 1): string =>
+  signed(isNumber(share) ? 100 * share : share, digits);
+
+/** `1 pair`, `1,234 pairs` */
+export const counted = (value: number, noun: string): string =>
+  `${integer(value)} ${noun}${value === 1 ? "" : "s"}`;

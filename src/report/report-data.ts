@@ -2,21 +2,20 @@
 
 import type { Heads } from "../armo/heads.ts";
 import type { TrainingReport } from "../armo/training-report.ts";
-import type { PairEvaluation } from "../evaluation/evaluate-pairs.ts";
-import type { RewardBenchEvaluation } from "../evaluation/evaluate-reward-bench.ts";
+import type { PairTexts } from "../evaluation/pair-texts.ts";
 import type { Comparison } from "../reward-model.ts";
 import type { ScorerDirectory } from "../scoring/model-directory.ts";
+import type { Named, StoredEvaluation } from "./stored-evaluations.ts";
 
 type Later = "gating" | "calibration";
 
 /** A report of training as it is stored; those of earlier versions lack some parts. */
 export type StoredTraining = Omit<TrainingReport, Later> & Partial<Pick<TrainingReport, Later>>;
-export type StoredEvaluation = PairEvaluation | RewardBenchEvaluation;
 
 /** An evaluation and what to call the data. */
-export interface NamedEvaluation {
-  readonly name: string;
-  readonly evaluation: StoredEvaluation;
+export interface NamedEvaluation extends Named<StoredEvaluation> {
+  /** Texts of pairs by their `index`, where they are known: the hardest pairs are shown with them. */
+  readonly texts?: Readonly<Record<number, PairTexts>>;
 }
 
 /** A comparison, with the texts if they are known. */

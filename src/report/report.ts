@@ -1,14 +1,21 @@
-import { accuracySections } from "./accuracy.ts";
+import { accuracySection } from "./accuracy.ts";
+import { bestOfNSection } from "./best-of-n.ts";
 import { calibrationSection } from "./calibration.ts";
 import { comparisonSection } from "./comparisons.ts";
 import { courseSection } from "./course.ts";
+import { evaluatedObjectiveSection } from "./evaluated-objectives.ts";
 import { gateSection } from "./gate.ts";
+import { hardestSection } from "./hardest.ts";
 import { html } from "./html.ts";
 import { lengthSection } from "./length.ts";
+import { marginSection } from "./margins.ts";
 import { objectiveSection } from "./objectives.ts";
+import { page } from "./page.ts";
 import type { ReportData } from "./report-data.ts";
-import { STYLE } from "./style.ts";
-import { settingsSection, summary } from "./summary.ts";
+import { rewardBenchSection } from "./reward-bench.ts";
+import { rewardBench2Section } from "./reward-bench-2.ts";
+import { settingsSection } from "./settings.ts";
+import { summary } from "./summary.ts";
 
 /**
  * A report on a model as one HTML file: it loads nothing, follows the reader's light or dark scheme, and prints.
@@ -16,30 +23,22 @@ import { settingsSection, summary } from "./summary.ts";
  * The same data give the same bytes. Names and texts are escaped. A section whose data are missing is left out.
  */
 export function renderReport(data: ReportData): string {
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${data.title} · armorm report</title>
-${STYLE}
-</head>
-<body>
-<main>
-${summary(data)}
-${accuracySections(data)}
-${objectiveSection(data)}
+  return page(
+    data.title,
+    html`${summary(data)}
+${rewardBenchSection(data)}
+${rewardBench2Section(data)}
+${bestOfNSection(data)}
+${accuracySection(data)}
 ${lengthSection(data)}
-${gateSection(data)}
+${evaluatedObjectiveSection(data)}
+${marginSection(data)}
 ${calibrationSection(data)}
+${gateSection(data)}
+${hardestSection(data)}
 ${comparisonSection(data)}
+${objectiveSection(data)}
 ${courseSection(data)}
-${settingsSection(data)}
-<footer>Written by armorm. Scores are real numbers, not probabilities: compare scores of responses to one prompt only.</footer>
-</main>
-</body>
-</html>
-`;
-  return page.text;
+${settingsSection(data)}`,
+  );
 }

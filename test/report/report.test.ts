@@ -1,15 +1,8 @@
 import { expect, test } from "vitest";
 import { html } from "../../src/report/html.ts";
 import { renderReport } from "../../src/report/report.ts";
+import { sectionsOf, wordsOf } from "./page.ts";
 import { comparison, evaluation, training } from "./report-fixture.ts";
-
-const sectionsOf = (page: string) => [...page.matchAll(/<section id="(\w+)">/g)].map((match) => match[1]);
-/** The words of a page, as a reader sees them. */
-const wordsOf = (page: string) =>
-  page
-    .replace(/<style>.*?<\/style>/s, "")
-    .replace(/<[^>]*>/g, " ")
-    .replace(/\s+/g, " ");
 
 test("everything put into markup is escaped, except markup", () => {
   const name = `<i title="a">'&`;
@@ -65,26 +58,34 @@ test("the page loads nothing", () => {
 test("sections whose data are missing are left out", () => {
   const all = [
     "accuracy",
-    "objectives",
     "length",
-    "gate",
+    "contributions",
+    "margins",
     "calibration",
+    "gate",
+    "hardest",
     "comparisons",
+    "objectives",
     "course",
     "settings",
   ];
+  const ofTraining = all.filter((id) => !["contributions", "margins", "hardest", "comparisons"].includes(id));
   const page = renderReport({ title: "m", training, evaluations: [evaluation], comparisons: [comparison] });
   expect(sectionsOf(page)).toEqual(all);
   expect(sectionsOf(renderReport({ title: "m" }))).toEqual([]);
   expect(sectionsOf(renderReport({ title: "m", evaluations: [evaluation] }))).toEqual([
     "accuracy",
-    "gate",
+    "length",
+    "contributions",
+    "margins",
     "calibration",
+    "gate",
+    "hardest",
   ]);
   expect(sectionsOf(renderReport({ title: "m", comparisons: [comparison] }))).toEqual(["comparisons"]);
 
   const { gating: _, calibration: __, ...earlier } = training;
-  const withoutGate = all.filter((id) => !["gate", "calibration", "comparisons"].includes(id));
+  const withoutGate = ofTraining.filter((id) => !["gate", "calibration"].includes(id));
   expect(sectionsOf(renderReport({ title: "m", training: earlier }))).toEqual(withoutGate);
   const scaleless = renderReport({ title: "m", training: { ...training, calibration: null } });
   expect(sectionsOf(scaleless)).not.toContain("calibration");
@@ -117,7 +118,7 @@ test("numbers on the page are those of the data", () => {
     "50 % to 55 %: 150 pairs, predicted 53.0 %, right 56.0 %",
     // (150 · 0.03 + 50 · 0.12) / 200
     "validation pairs: mean distance 5.3 % over 200 pairs",
-    "bench: mean distance 1.1 % over 416 pairs",
+    "bench: mean distance 1.1 % over 416 pairs; Brier score 0.240, log loss 0.680",
     "The weights after step 2 were kept",
     "step 2: 0.7000",
     "A 0.4321",
@@ -144,7 +145,7 @@ test("figures that JSON turned into null are dashes, not numbers", () => {
   );
   const page = renderReport({ title: "m", training: stored });
   expect(page).not.toMatch(/NaN|undefined|null|Infinity/);
-  expect(sectionsOf(page)).toEqual(["objectives", "length", "course", "settings"]);
+  expect(sectionsOf(page)).toEqual(["length", "objectives", "course", "settings"]);
 });
 
 test("many objectives and long runs stay readable: the smallest contributions and the steps are put together", () => {
