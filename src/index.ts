@@ -124,6 +124,7 @@ export type {
 } from "./reward-model.ts";
 export type { LocalRewardModel } from "./scoring/local-model.ts";
 export { compareScores, rankScores } from "./scoring/ranking.ts";
+export { scoreBestOfNSets, scorePairSets } from "./scoring/score-embeddings.ts";
 export { type ScoreParts, toScore } from "./scoring/score-parts.ts";
 export type { Scorer } from "./scoring/scorer.ts";
 export type { BradleyTerryDirectory } from "./siblings/bradley-terry.ts";

@@ -1,6 +1,7 @@
 // What the benchmarks made of prompts with several responses share.
 
 import type { BestOfNResult, CollectedPrompts } from "../evaluation/best-of-n-scores.ts";
+import type { ModelComparison } from "../evaluation/compare-models.ts";
 import type { BestOfNEvaluation } from "../evaluation/evaluate-best-of-n.ts";
 import type { RewardBench2Evaluation } from "../evaluation/evaluate-reward-bench-2.ts";
 import { writeReports } from "./evaluation-report.ts";
@@ -38,12 +39,18 @@ type Evaluation = (BestOfNEvaluation | RewardBench2Evaluation) & { readonly mode
 /** Writes and prints what has been found: JSON, or what `printAll` prints for people. */
 export async function finishPrompts(
   flags: EvaluationFlags,
+  models: readonly EvaluatedModel<CollectedPrompts>[],
   evaluations: readonly Evaluation[],
-  printAll: () => void,
+  printAll: (comparisons: readonly ModelComparison[]) => void,
 ): Promise<void> {
+  const { compareModels, pickedLabel } = await import("../evaluation/compare-models.ts");
+  const comparisons = models.flatMap((one, i) =>
+    models.slice(i + 1).map((other) => compareModels(one, other, pickedLabel)),
+  );
   const [first] = evaluations;
-  const document = evaluations.length === 1 ? first! : { benchmark: first!.benchmark, models: evaluations };
-  await finishEvaluation(flags, document, evaluations, printAll);
+  const document =
+    evaluations.length === 1 ? first! : { benchmark: first!.benchmark, models: evaluations, comparisons };
+  await finishEvaluation(flags, document, evaluations, () => printAll(comparisons));
   if (flags.out !== undefined) {
     const pages = await writeReports(
       flags,

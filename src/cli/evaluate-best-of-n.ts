@@ -3,14 +3,8 @@ import pc from "picocolors";
 import type { BestOfNEvaluation } from "../evaluation/evaluate-best-of-n.ts";
 import { evaluatePromptModels, finishPrompts } from "./best-of-n-run.ts";
 import { type EvaluationFlags, withEvaluationOptions } from "./evaluation-run.ts";
-import {
-  ACCURACY_COLUMNS,
-  accuracyRow,
-  intervalText,
-  printHeading,
-  printLeftOut,
-} from "./evaluation-tables.ts";
-import { integer, percent, print, table } from "./output.ts";
+import { ACCURACY_COLUMNS, printComparisons, printHeading, printLeftOut } from "./evaluation-tables.ts";
+import { fixed, integer, percent, print, table } from "./output.ts";
 
 export function evaluateBestOfNCommand(): Command {
   const command = new Command("best-of-n")
@@ -39,26 +33,50 @@ async function run(flags: EvaluationFlags): Promise<void> {
     evaluatePromptModels("evaluate best-of-n", flags),
   ]);
   const evaluations = models.map(({ name, collected }) => ({ model: name, ...reportBestOfN(collected) }));
-  await finishPrompts(flags, evaluations, () => {
+  await finishPrompts(flags, models, evaluations, (comparisons) => {
     for (const evaluation of evaluations) {
       printHeading(evaluation.model, evaluations.length);
       printBestOfN(evaluation);
     }
+    if (evaluations.length > 1) printSideBySide(evaluations);
+    printComparisons(comparisons, "prompts");
   });
 }
+
+/** The models' curves in one table, beside what does not depend on them. */
+function printSideBySide(evaluations: readonly (BestOfNEvaluation & { readonly model: string })[]): void {
+  const [first] = evaluations;
+  const show = figureOf(first!);
+  const right = (title: string) => ({ title, align: "right" as const });
+  const columns = ["n", ...evaluations.map(({ model }) => model), "best there is", "vote", "chance"].map(
+    right,
+  );
+  const rows = first!.curve.map(({ n, oracle, majority, random }, i) => [
+    integer(n),
+    ...evaluations.map(({ curve }) => show(curve[i]?.accuracy ?? null)),
+    ...[oracle, majority, random].map(show),
+  ]);
+  print();
+  print(table(columns, rows));
+}
+
+/** Shares as percent, grades as numbers. */
+const figureOf = ({ graded }: BestOfNEvaluation) =>
+  graded ? (value: number | null) => fixed(value) : percent;
 
 function printBestOfN(evaluation: BestOfNEvaluation): void {
   const { score, interval, scoreCountingRejected, responses, graded, curve, subsets, rejected } = evaluation;
   printLeftOut(`${integer(evaluation.n)} prompts`, evaluation);
+  const show = figureOf(evaluation);
+  const bounds = ([low, high]: readonly [number, number]) =>
+    Number.isNaN(low) ? "–" : `${show(low)} … ${show(high)}`;
   const range =
     responses.least === responses.most
       ? integer(responses.most)
       : `${integer(responses.least)} to ${integer(responses.most)}`;
   print(`${range} responses per prompt; figures are ${graded ? "mean grades" : "shares of right responses"}`);
-  print(
-    `${pc.bold("picked from all of a prompt's")}  ${pc.bold(percent(score))}  (95 %: ${intervalText(interval)})`,
-  );
-  if (rejected.length > 0)
+  print(`${pc.bold("picked from all of a prompt's")}  ${pc.bold(show(score))}  (95 %: ${bounds(interval)})`);
+  if (rejected.length > 0 && scoreCountingRejected !== null)
     print(`with prompts that could not be scored as wrong  ${percent(scoreCountingRejected)}`);
   print();
   const right = (title: string) => ({ title, align: "right" as const });
@@ -79,14 +97,19 @@ function printBestOfN(evaluation: BestOfNEvaluation): void {
       curve.map((point) => [
         integer(point.n),
         integer(point.prompts),
-        pc.bold(percent(point.accuracy)),
-        intervalText(point.interval),
-        ...[point.oracle, point.majority, point.random, point.longest, point.shortest].map(percent),
+        pc.bold(show(point.accuracy)),
+        bounds(point.interval),
+        ...[point.oracle, point.majority, point.random, point.longest, point.shortest].map(show),
       ]),
     ),
   );
   if (Object.keys(subsets).length < 2) return;
   print();
-  const rows = Object.entries(subsets).map(([name, accuracy]) => accuracyRow(name, accuracy));
+  const rows = Object.entries(subsets).map(([name, { n, accuracy, interval: ends }]) => [
+    name,
+    integer(n),
+    show(accuracy),
+    bounds(ends),
+  ]);
   print(table([{ title: "subset" }, right("prompts"), ...ACCURACY_COLUMNS.slice(2)], rows));
 }

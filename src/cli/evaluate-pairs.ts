@@ -54,7 +54,10 @@ async function run(flags: EvaluatePairsFlags): Promise<void> {
   ]);
   const evaluations = models.map(({ name, directory, collected }) => ({
     model: name,
-    ...reportPairs(collected, { marginScale: directory.scorer.marginScale }),
+    ...reportPairs(collected, {
+      marginScale: directory.scorer.marginScale,
+      ...(flags.by ? { fields: flags.by } : {}),
+    }),
   }));
   await finishPairs(flags, models, evaluations, (comparisons) => {
     for (const evaluation of evaluations) {
@@ -73,7 +76,9 @@ export function printPairEvaluation(evaluation: PairEvaluation): void {
   const rows = Object.entries(baselines).map(([name, accuracy]) => accuracyRow(name, accuracy));
   print(table(ACCURACY_COLUMNS, [model, ...rows]));
   for (const [field, values] of Object.entries({ subset: subsets, ...groups })) {
-    if (Object.keys(values).length < 2) continue;
+    const names = Object.keys(values);
+    if (names.length === 1 && names[0] === "(none)") print(pc.yellow(`\nno row has a field ${field}`));
+    if (names.length < 2) continue;
     print();
     const columns = [{ title: field }, ...ACCURACY_COLUMNS.slice(1)];
     print(

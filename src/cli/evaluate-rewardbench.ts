@@ -90,7 +90,10 @@ async function scoreAccuracies(
     ["prior sets", result.priorSets],
     ["with prior sets", result.scoreWithPriorSets],
   ];
-  for (const [name, share] of figures) print(`${name.padEnd(18)} ${(100 * share).toFixed(2).padStart(6)} %`);
+  for (const [name, share] of figures) {
+    const text = Number.isNaN(share) ? "–" : `${(100 * share).toFixed(2)} %`;
+    print(`${name.padEnd(18)} ${text.padStart(8)}`);
+  }
   printMissing(result);
 }
 
@@ -199,7 +202,10 @@ function printTable(evaluations: readonly (RewardBenchEvaluation & { readonly mo
         .map(([name, figures]) => line(`  ${name}`, figures)),
     ]),
     ...lengths.map(([name, figures]) => line(name, figures)),
-    [pc.dim("published, not measured here"), ...columns.slice(1).map(() => "")],
+    [
+      pc.dim("published, not measured here"),
+      ...columns.slice(1).map(() => ""),
+    ],
     ...PUBLISHED_SCORES.map(({ model, overall, sections, priorSets }) =>
       [
         `  ${model}`,
@@ -211,4 +217,5 @@ function printTable(evaluations: readonly (RewardBenchEvaluation & { readonly mo
     ),
   ];
   print(table(columns, rows));
+  print(pc.dim("means of published rows are those of their rounded sections"));
 }

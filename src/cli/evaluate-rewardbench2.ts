@@ -3,7 +3,7 @@ import pc from "picocolors";
 import type { RewardBench2Evaluation } from "../evaluation/evaluate-reward-bench-2.ts";
 import { evaluatePromptModels, finishPrompts } from "./best-of-n-run.ts";
 import { type EvaluationFlags, withEvaluationOptions } from "./evaluation-run.ts";
-import { intervalText, printHeading, printLeftOut } from "./evaluation-tables.ts";
+import { intervalText, printComparisons, printHeading, printLeftOut } from "./evaluation-tables.ts";
 import { fixed, integer, percent, print, table } from "./output.ts";
 
 /** Where the official set lies on the hub. */
@@ -38,12 +38,32 @@ async function run(flags: EvaluationFlags): Promise<void> {
     model: name,
     ...reportRewardBench2(collected),
   }));
-  await finishPrompts(flags, evaluations, () => {
+  await finishPrompts(flags, models, evaluations, (comparisons) => {
     for (const evaluation of evaluations) {
       printHeading(evaluation.model, evaluations.length);
       printRewardBench2(evaluation);
     }
+    if (evaluations.length > 1) printSideBySide(evaluations);
+    printComparisons(comparisons, "prompts");
   });
+}
+
+/** The models' subsets in one table. */
+function printSideBySide(
+  evaluations: readonly (RewardBench2Evaluation & { readonly model: string })[],
+): void {
+  const names = Object.keys(evaluations[0]!.subsets);
+  const columns = [
+    { title: "" },
+    ...evaluations.map(({ model }) => ({ title: model, align: "right" as const })),
+  ];
+  const rows = names.map((name) => [
+    name,
+    ...evaluations.map(({ subsets }) => percent(subsets[name]?.accuracy)),
+  ]);
+  const means = [pc.bold("mean of six"), ...evaluations.map(({ score }) => pc.bold(percent(score)))];
+  print();
+  print(table(columns, [...rows, means]));
 }
 
 function printRewardBench2(evaluation: RewardBench2Evaluation): void {

@@ -146,23 +146,37 @@ export async function evaluateModels<Row, Collected>(
     ? files.reduce((sum, file) => sum + file.rows, 0)
     : sets.reduce((sum, set) => sum + set.manifest.rowsIn, 0);
   const total = Math.min(rows, flags.limit ?? rows);
-  const data = flags.data ? files.map(({ sha256 }) => sha256) : sets.map(({ manifest }) => manifest.run);
+  const data = flags.data
+    ? files.map(({ sha256 }, i) => ({ source: locations[i]!.source, sha256 }))
+    : sets.map(({ manifest }) => manifest.run);
   const signal = interruptSignal();
   const names = fileNames(flags.model);
-  const evaluated: EvaluatedModel<Collected>[] = [];
-  for (const [m, name] of flags.model.entries()) {
-    const found = await openModelDirectory(name);
-    const directory = nameless ? { ...found, trainedOn: null } : found;
-    const own = { ...flags, model: name };
-    const identity = async () =>
+  const directories = await Promise.all(
+    flags.model.map(async (name) => {
+      const found = await openModelDirectory(name);
+      return nameless ? { ...found, trainedOn: null } : found;
+    }),
+  );
+  const identities = await Promise.all(
+    directories.map(async (directory) =>
       hashOf({
         command: job.command,
-        model: await modelIdentity(directory, own),
+        model: await modelIdentity(directory, flags),
         data,
         from: flags.data ? "text" : "embeddings",
         options: { ...job.options, ...pick(flags, ["format"]) },
-      });
-    await using file = await openRows(flags.out, names[m]!, identity);
+      }),
+    ),
+  );
+  // A folder of another run is refused before the first model is scored.
+  for (const [m, identity] of identities.entries()) {
+    await using _ = await openRows(flags.out, names[m]!, identity);
+  }
+  const evaluated: EvaluatedModel<Collected>[] = [];
+  for (const [m, name] of flags.model.entries()) {
+    const directory = directories[m]!;
+    const own = { ...flags, model: name };
+    await using file = await openRows(flags.out, names[m]!, identities[m]!);
     await using model = flags.data ? await openModel(own) : null;
     const rowsFrom = (done: number, skip: (promptHash: string) => boolean): AsyncIterable<Row> => {
       const range = { ...pick(flags, ["limit"]), skip };
@@ -192,12 +206,12 @@ export async function evaluateModels<Row, Collected>(
   return evaluated;
 }
 
-function requireUsage({ model, data, embeddings, accuracies }: GivenFlags): void {
+function requireUsage({ model, data, embeddings, accuracies, limit, out }: GivenFlags): void {
   if (accuracies !== undefined) {
-    if (model === undefined && data === undefined && embeddings === undefined) return;
+    if ([model, data, embeddings, limit, out].every((flag) => flag === undefined)) return;
     throw new InputError(
       "wrong-usage",
-      "evaluate: expected --accuracies alone, got a model or data too",
+      "evaluate: expected --accuracies alone, got a model, data or a folder too",
       "give either known accuracies, or a model and data",
     );
   }
@@ -220,14 +234,10 @@ function requireUsage({ model, data, embeddings, accuracies }: GivenFlags): void
   );
 }
 
-async function openRows(
-  out: string | undefined,
-  name: string,
-  identity: () => Promise<string>,
-): Promise<ResultFile | null> {
+async function openRows(out: string | undefined, name: string, identity: string): Promise<ResultFile | null> {
   if (out === undefined) return null;
   await makeFolder(out);
-  return openResultFile(join(out, `${name}.jsonl`), await identity());
+  return openResultFile(join(out, `${name}.jsonl`), identity);
 }
 
 async function makeFolder(out: string): Promise<void> {
@@ -251,9 +261,14 @@ export function fileNames(models: readonly string[]): string[] {
       : name.replace(/[/\\]+$/, "").replace(/^.*[/\\]/, "");
     return text.replace(/[^\w.-]+/g, "-") || "model";
   });
-  return short.map((name, i) =>
-    short.indexOf(name) === short.lastIndexOf(name) ? name : `${name}-${i + 1}`,
-  );
+  const taken = new Set(short.filter((name) => short.indexOf(name) === short.lastIndexOf(name)));
+  return short.map((name) => {
+    if (short.indexOf(name) === short.lastIndexOf(name)) return name;
+    let number = 1;
+    while (taken.has(`${name}-${number}`)) number++;
+    taken.add(`${name}-${number}`);
+    return `${name}-${number}`;
+  });
 }
 
 async function* skipRows<Row>(rows: AsyncIterable<Row>, count: number): AsyncGenerator<Row> {

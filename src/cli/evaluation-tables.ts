@@ -102,8 +102,8 @@ export function printAnalysis({ length, objectives, calibration, margins }: Pair
   print(table(columns, rows));
 }
 
-/** Every two models, pair by pair. */
-export function printComparisons(comparisons: readonly ModelComparison[]): void {
+/** Every two models, row by row. @param unit What a row is. */
+export function printComparisons(comparisons: readonly ModelComparison[], unit = "pairs"): void {
   for (const {
     first,
     second,
@@ -117,12 +117,10 @@ export function printComparisons(comparisons: readonly ModelComparison[]): void 
   } of comparisons) {
     print();
     print(
-      `${pc.bold(second)} against ${pc.bold(first)}, ${integer(n)} pairs: ${points(difference)} points (95 %: ${points(interval[0])} … ${points(interval[1])})`,
+      `${pc.bold(second)} against ${pc.bold(first)}, the ${integer(n)} ${unit} that both scored, each counting once: ${points(difference)} points (95 %: ${points(interval[0])} … ${points(interval[1])})`,
     );
     const p = pValue < 0.0001 ? "< 0.0001" : pValue.toFixed(4);
-    print(
-      `  only ${second} right: ${integer(onlySecond)}, only ${first} right: ${integer(onlyFirst)}; McNemar's exact test p ${p}`,
-    );
+    print(`  better in ${integer(onlySecond)}, worse in ${integer(onlyFirst)}; McNemar's exact test p ${p}`);
     if (scoredByOne > 0)
       print(pc.yellow(`  scored by one of them alone, left out here: ${integer(scoredByOne)}`));
   }

@@ -93,7 +93,7 @@ async function readJournal(path: string, journalPath: string, run: string) {
   const whole = text.slice(0, text.lastIndexOf("\n") + 1);
   const [head, ...lines] = whole.trimEnd().split("\n").map(parseLine);
   if (head?.format !== FORMAT) throw refuse("a file of another kind");
-  if (head.run !== run) throw refuse("results of another command, model or options");
+  if (head.run !== run) throw refuse("results of another command, model, data or options");
   const entries = lines.filter((line) => Number.isSafeInteger(line?.bytes)) as unknown as JournalEntry[];
   return { entries, bytes: Buffer.byteLength(whole) };
 }

@@ -29,7 +29,8 @@ export async function* readBestOfN(
   locations: readonly DataLocation[],
 ): AsyncGenerator<BestOfNRow | RowError, void, undefined> {
   for (const location of locations) {
-    yield* readRecords(location.path, (value) => parseBestOfN(value, location), { needsOne: true });
+    const { path, source } = location;
+    yield* readRecords(path, (value) => parseBestOfN(value, location), { source, needsOne: true });
   }
 }
 

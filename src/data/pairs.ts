@@ -30,7 +30,7 @@ export async function* readPairs(
   for (const location of locations) {
     const { toOwn } = formatReader(location, "pairs", options);
     const parse = (value: unknown, row: Row) => parsePair(value, location, options, row.value);
-    yield* readRecords(location.path, parse, { needsOne: true, expand: toOwn });
+    yield* readRecords(location.path, parse, { source: location.source, needsOne: true, expand: toOwn });
   }
 }
 

@@ -76,6 +76,8 @@ export interface RowError {
   readonly line: number;
   readonly unit?: "row";
   readonly id: string | number | null;
+  /** What its location is called, where readers of records know it. */
+  readonly source?: string;
   /** Where the row names one. */
   readonly subset?: string;
   /** One line: what was expected, what was found, what to do. */

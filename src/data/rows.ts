@@ -58,11 +58,13 @@ export async function* readRecords<T>(
   parse: (value: unknown, row: Row) => T | null,
   options: {
     readonly name?: string;
+    /** What the location is called, for rows that cannot be used. */
+    readonly source?: string;
     readonly needsOne?: boolean;
     readonly expand?: (value: unknown) => readonly unknown[];
   } = {},
 ): AsyncGenerator<T | RowError, void, undefined> {
-  const { expand = (value: unknown) => [value] } = options;
+  const { expand = (value: unknown) => [value], source: called } = options;
   let usable = 0;
   let rejected = 0;
   let first: RowError | null = null;
@@ -71,7 +73,10 @@ export async function* readRecords<T>(
       if (record !== null && isRowError(record)) {
         rejected++;
         first ??= record;
-      } else usable++;
+        yield called === undefined ? record : { ...record, source: called };
+        continue;
+      }
+      usable++;
       if (record !== null) yield record;
     }
   }

@@ -190,7 +190,9 @@ export async function embed(
       if ("info" in result) encoded.push(result);
       else {
         const subset = "subset" in record ? (record.subset ?? null) : null;
-        rejections.push({ row, id: record.id, source, subset, kind: result.kind, reason: result.rejected });
+        const { kind: why, rejected: reason } = result;
+        const prompt = record.kind === "error" ? {} : { promptHash: record.promptHash };
+        rejections.push({ row, id: record.id, source, subset, ...prompt, kind: why, reason });
         if (strict && record.kind === "error") {
           throw new InputError(
             "bad-row",

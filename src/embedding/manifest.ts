@@ -28,6 +28,8 @@ export interface Rejection {
   readonly source: string;
   /** Where the row names one; sets of earlier versions do not say. */
   readonly subset?: string | null;
+  /** Of a row that could be read. */
+  readonly promptHash?: string;
   readonly kind: "invalid" | "too-long";
   readonly reason: string;
 }

@@ -23,7 +23,7 @@ export function accuracyOf(judged: readonly Judged[], name: string): Accuracy {
   );
 }
 
-/** The same of credits in [0, 1]. */
+/** The same of any values: credits, or grades. */
 export function meanOf(values: readonly Clustered[], name: string): Accuracy {
   const resampled = resampleMean(values, name);
   return { n: values.length, accuracy: resampled.mean, interval: accuracyInterval(resampled) };

@@ -3,6 +3,7 @@
 import { finalAnswersOf } from "../data/best-of-n.ts";
 import type { BestOfNRow, RowError } from "../data/records.ts";
 import type { RewardModel } from "../reward-model.ts";
+import type { SkippedRow } from "../scoring/score-embeddings.ts";
 import {
   type CollectedRows,
   type CollectOptions,
@@ -10,7 +11,6 @@ import {
   type RejectedRow,
   type RowScorer,
   type ScoredRow,
-  type SkippedRow,
 } from "./collect-rows.ts";
 import type { ResponseScore } from "./pair-scores.ts";
 import { type ScoreRecordsOptions, scoreRecords } from "./score-records.ts";
@@ -81,7 +81,8 @@ export async function collectBestOfN(
         scores: responses.map((response) => response.score),
         labels,
         finalAnswers,
-        tokens: responses.map(({ tokens }) => tokens),
+        // JSON holds null for what is not known.
+        tokens: responses.map(({ tokens }) => tokens ?? Number.NaN),
       };
     },
   };

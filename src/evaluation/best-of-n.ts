@@ -14,11 +14,13 @@ import { createRandom } from "../random.ts";
  *
  * P(the highest is in group g) = [C(M≤g, n) − C(M<g, n)] / C(N, n), groups of equal score in ascending order.
  *
- * @param scores One per response, finite. @param labels One per response.
+ * @param scores One per response, finite (else a RangeError). @param labels One per response.
  * @returns `[N]`, at index n − 1. Cost: N² at most.
  */
 export function expectedBest(scores: readonly number[], labels: readonly number[]): Float64Array {
   const N = scores.length;
+  const odd = scores.find((score) => !Number.isFinite(score));
+  if (odd !== undefined) throw new RangeError(`expectedBest: scores must be finite, got ${odd}`);
   const groups = groupsByScore(scores, labels);
   // C(m, n) / C(N, n) for the number m of responses up to and including each group; n grows in place.
   const share = groups.map(() => 1);
@@ -49,7 +51,7 @@ function groupsByScore(scores: readonly number[], labels: readonly number[]) {
 }
 
 /** Subsets that are gone through one by one; of more, as many are drawn. */
-const SUBSETS = 2000;
+const SUBSETS = 1000;
 
 /**
  * The expected label of the answer that most of n responses give. Of answers with equally many votes each counts alike; a

@@ -19,6 +19,8 @@ export interface ResampledMean {
   readonly n: number;
   readonly prompts: number;
   readonly mean: number;
+  /** The least and the greatest value. */
+  readonly extremes: readonly [number, number];
   /** `[B]`, the mean in each resample. */
   readonly resampled: Float64Array;
 }
@@ -67,7 +69,12 @@ export function resampleMean(
       resampled[b] = sum / n;
     }
   }
-  return { n: values.length, prompts: P, mean: total / values.length, resampled };
+  let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const { value } of values) {
+    least = Math.min(least, value);
+    most = Math.max(most, value);
+  }
+  return { n: values.length, prompts: P, mean: total / values.length, extremes: [least, most], resampled };
 }
 
 /** A statistic of B resamples of units, drawn with replacement. @param stream Names the draws. Cost: B evaluations. */
@@ -81,25 +88,27 @@ export function resampleStatistic<Unit>(
   return Float64Array.from({ length: RESAMPLES }, () => statistic(units.map(draw)));
 }
 
-/** The 2.5th and the 97.5th percentile of resamples; NaN if one of them is NaN. */
+/** The 2.5th and the 97.5th percentile of resamples; NaN if one of them is NaN, or if all agree, which says nothing of doubt. */
 export function percentileInterval(resampled: Float64Array): [number, number] {
-  if (resampled.some(Number.isNaN)) return [Number.NaN, Number.NaN];
   const sorted = resampled.toSorted();
-  // Linear between neighbours, as numpy.percentile.
-  const at = (share: number) => {
-    const place = share * (sorted.length - 1);
-    const below = Math.floor(place);
-    const above = Math.min(below + 1, sorted.length - 1);
-    return sorted[below]! + (place - below) * (sorted[above]! - sorted[below]!);
-  };
-  return [at(0.025), at(0.975)];
+  if (resampled.some(Number.isNaN) || sorted[0] === sorted.at(-1)) return [Number.NaN, Number.NaN];
+  return [percentile(sorted, 0.025), percentile(sorted, 0.975)];
+}
+
+/** The value below which a share of sorted values lies; linear between neighbours, as numpy.percentile. */
+export function percentile(sorted: ArrayLike<number>, share: number): number {
+  const place = share * (sorted.length - 1);
+  const below = Math.floor(place);
+  const above = Math.min(below + 1, sorted.length - 1);
+  return sorted[below]! + (place - below) * (sorted[above]! - sorted[below]!);
 }
 
 /**
- * 95 % interval of an accuracy. Where every value is the same, resampling knows no doubt: Wilson's interval over the prompts
- * stands in.
+ * 95 % interval of an accuracy. Where everything is right, or everything wrong, resampling knows no doubt: Wilson's interval over
+ * the prompts stands in.
  */
-export function accuracyInterval({ mean, prompts, resampled }: ResampledMean): [number, number] {
-  if (mean === 0 || mean === 1) return wilsonInterval(mean * prompts, prompts);
+export function accuracyInterval({ mean, prompts, extremes, resampled }: ResampledMean): [number, number] {
+  const [least, most] = extremes;
+  if (least === most && (mean === 0 || mean === 1)) return wilsonInterval(mean * prompts, prompts);
   return percentileInterval(resampled);
 }

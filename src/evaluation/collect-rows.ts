@@ -1,7 +1,9 @@
 // One pass over a model's results, whatever a row is: what could not be scored, what training saw, ids that repeat.
 
 import { createGateMeans, type GateMeans } from "../armo/gate-means.ts";
+import { InputError } from "../errors.ts";
 import type { ByObjective, RewardModel } from "../reward-model.ts";
+import type { SkippedRow } from "../scoring/score-embeddings.ts";
 
 export interface CollectOptions {
   /** Leave out rows whose prompt the model was trained on. Default false: they are counted. */
@@ -19,12 +21,6 @@ export interface RejectedRow {
   readonly subset: string | null;
   readonly kind: "invalid" | "too-long";
   readonly reason: string;
-}
-
-/** A row that was left out before anything was computed for it. */
-export interface SkippedRow {
-  readonly promptHash: string;
-  readonly skipped: true;
 }
 
 /** What every scored row says. */
@@ -102,9 +98,20 @@ export async function collectRows<Row extends ScoredRow, Kept>(
       // All responses answer one prompt, and share its gating output.
       gating.add(subset ?? source, gatingOutput(row));
     } else {
-      const reason = "the score is not a finite number: embed the row again";
+      const reason = "the score is not a finite number";
       rejected.push({ id, source, subset, kind: "invalid", reason });
     }
   }
   return { kept, rejected, overlaps: trainedOn ? overlaps : null, gating: gating.means(), repeatedIds, rows };
+}
+
+/** @throws {InputError} `no-rows` if none was scored. */
+export function requireRows({ kept, rejected, overlaps, rows }: CollectedRows<unknown>): void {
+  if (kept.length > 0) return;
+  const first = rejected[0] ? `; the first: ${rejected[0].reason}` : "";
+  throw new InputError(
+    "no-rows",
+    `evaluate: expected rows to score, got none of ${rows} (${rejected.length} rejected, ${overlaps?.dropped ?? 0} overlaps${first})`,
+    "give rows that fit the model and that it was not trained on",
+  );
 }

@@ -1,35 +1,62 @@
 import { InputError } from "../errors.ts";
+import { expectedBest } from "./best-of-n.ts";
+import type { ScoredPrompt } from "./best-of-n-scores.ts";
 import { percentileInterval, resampleMean } from "./bootstrap.ts";
-import type { CollectedPairs } from "./collect-pairs.ts";
+import type { CollectedRows } from "./collect-rows.ts";
 import { type McNemar, mcnemar } from "./mcnemar.ts";
+import type { ScoredPair } from "./pair-scores.ts";
 
-/** Two models on the same pairs. */
+/** Two models on the same rows: pairs, or prompts. */
 export interface ModelComparison extends McNemar {
   readonly first: string;
   readonly second: string;
-  /** Pairs that both could score. */
+  /** Rows that both could score, each counting once. */
   readonly n: number;
-  /** Pairs that only one of them could score: left out. */
+  /** Rows that only one of them could score: left out. */
   readonly scoredByOne: number;
-  /** accuracy(second) − accuracy(first), over the same pairs. */
+  /** Mean outcome of the second − that of the first, over the same rows. */
   readonly difference: number;
   /** 95 %, by bootstrap over prompts. */
   readonly interval: readonly [number, number];
 }
 
-/** A model's results, and what to call it. */
-export interface NamedResults {
-  readonly name: string;
-  readonly collected: CollectedPairs;
+/** What tells rows of two models apart. */
+interface ComparableRow {
+  readonly index: number;
+  readonly id: string | number | null;
+  readonly promptHash: string;
 }
 
+/** A model's results, and what to call it. */
+export interface NamedResults<Row extends ComparableRow = ScoredPair> {
+  readonly name: string;
+  readonly collected: CollectedRows<Row>;
+}
+
+/** Whether a pair is right: 1 or 0. */
+export const pairOutcome = ({ margin }: ScoredPair): number => (margin > 0 ? 1 : 0);
+
+/** The label of the response that is picked from all of a prompt's. */
+export const pickedLabel = ({ scores, labels }: ScoredPrompt): number => expectedBest(scores, labels).at(-1)!;
+
 /**
- * How much better the second model is than the first, pair by pair.
+ * How much better the second model is than the first, row by row.
  *
+ * @param outcomeOf What a row is worth to a model. Default, for pairs: whether it is right.
  * @throws {InputError} `different-rows` if a row of one is not the row of the other.
  */
-export function compareModels(first: NamedResults, second: NamedResults): ModelComparison {
-  const byIndex = new Map(first.collected.kept.map((pair) => [pair.index, pair]));
+export function compareModels(first: NamedResults, second: NamedResults): ModelComparison;
+export function compareModels<Row extends ComparableRow>(
+  first: NamedResults<Row>,
+  second: NamedResults<Row>,
+  outcomeOf: (row: Row) => number,
+): ModelComparison;
+export function compareModels<Row extends ComparableRow>(
+  first: NamedResults<Row>,
+  second: NamedResults<Row>,
+  outcomeOf: (row: Row) => number = pairOutcome as unknown as (row: Row) => number,
+): ModelComparison {
+  const byIndex = new Map(first.collected.kept.map((row) => [row.index, row]));
   const both = second.collected.kept.flatMap((b) => {
     const a = byIndex.get(b.index);
     if (!a) return [];
@@ -40,10 +67,10 @@ export function compareModels(first: NamedResults, second: NamedResults): ModelC
         "evaluate both on the same data",
       );
     }
-    return [{ promptHash: b.promptHash, a: a.margin > 0, b: b.margin > 0 }];
+    return [{ promptHash: b.promptHash, a: outcomeOf(a), b: outcomeOf(b) }];
   });
   const resampled = resampleMean(
-    both.map(({ promptHash, a, b }) => ({ promptHash, value: Number(b) - Number(a) })),
+    both.map(({ promptHash, a, b }) => ({ promptHash, value: b - a })),
     "difference",
   );
   return {

@@ -8,8 +8,7 @@ import {
   collectBestOfN,
   type ScoredPrompt,
 } from "./best-of-n-scores.ts";
-import type { CollectOptions, RejectedRow } from "./collect-rows.ts";
-import { requireRows } from "./evaluate-pairs.ts";
+import { type CollectOptions, type RejectedRow, requireRows } from "./collect-rows.ts";
 
 /** What picking the best of n gives, over the prompts that have at least n responses. All are mean labels. */
 export interface BestOfNPoint {
@@ -25,7 +24,7 @@ export interface BestOfNPoint {
   readonly majority: number | null;
   /** Of a response picked at random. */
   readonly random: number;
-  /** Of the longest and of the shortest response, in tokens. */
+  /** Of the longest and of the shortest response, in tokens; NaN where lengths are not known. */
   readonly longest: number;
   readonly shortest: number;
 }
@@ -37,8 +36,8 @@ export interface BestOfNEvaluation {
   /** Mean label of the response that the model picks from all of a prompt's. */
   readonly score: number;
   readonly interval: readonly [number, number];
-  /** The same where prompts that could not be scored count 0. */
-  readonly scoreCountingRejected: number;
+  /** The same where prompts that could not be scored count as wrong; null for grades, which have no wrong. */
+  readonly scoreCountingRejected: number | null;
   readonly scoreWithPriorSets: null;
   /** Prompts scored. */
   readonly n: number;
@@ -73,7 +72,9 @@ export function reportBestOfN(collected: CollectedPrompts): BestOfNEvaluation {
   requireRows(collected);
   const { kept: prompts, rejected, overlaps, repeatedIds, gating } = collected;
   const counts = prompts.map(({ scores }) => scores.length);
-  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  const least = counts.reduce((a, b) => Math.min(a, b));
+  const most = counts.reduce((a, b) => Math.max(a, b));
+  const graded = prompts.some(({ labels }) => labels.some((label) => label !== 0 && label !== 1));
   const rows = prompts.map(expectations);
   const picked = (list: readonly Expectations[], name: string) =>
     meanOf(
@@ -86,11 +87,11 @@ export function reportBestOfN(collected: CollectedPrompts): BestOfNEvaluation {
     sections: {},
     score,
     interval,
-    scoreCountingRejected: (score * rows.length) / (rows.length + rejected.length),
+    scoreCountingRejected: graded ? null : (score * rows.length) / (rows.length + rejected.length),
     scoreWithPriorSets: null,
     n: prompts.length,
     responses: { least, most },
-    graded: prompts.some(({ labels }) => labels.some((label) => label !== 0 && label !== 1)),
+    graded,
     curve: numbersUpTo(most).map((n) => pointAt(rows, n)),
     subsets: Object.fromEntries(
       [...groupBy(rows, ({ subset }) => subset)].map(([name, list]) => [name, picked(list, name)]),
@@ -112,15 +113,20 @@ interface Expectations extends ScoredPrompt {
 
 const expectations = (prompt: ScoredPrompt): Expectations => {
   const { scores, labels, tokens } = prompt;
+  const unknown = tokens.some((count) => !Number.isFinite(count));
+  const byLength = (sign: number) =>
+    unknown
+      ? new Float64Array(scores.length).fill(Number.NaN)
+      : expectedBest(
+          tokens.map((count) => sign * count),
+          labels,
+        );
   return {
     ...prompt,
     model: expectedBest(scores, labels),
     oracle: expectedBest(labels, labels),
-    longest: expectedBest(tokens, labels),
-    shortest: expectedBest(
-      tokens.map((count) => -count),
-      labels,
-    ),
+    longest: byLength(1),
+    shortest: byLength(-1),
   };
 };
 

@@ -1,9 +1,8 @@
-import { InputError } from "../errors.ts";
 import type { RewardModel } from "../reward-model.ts";
-import { type Accuracy, accuracyOf, groupBy } from "./accuracy.ts";
+import { type Accuracy, groupBy } from "./accuracy.ts";
 import { type CollectedPairs, collectPairs } from "./collect-pairs.ts";
-import type { CollectedRows, CollectOptions } from "./collect-rows.ts";
-import { type AnalysisOptions, analyzePairs, type PairAnalysis } from "./pair-analysis.ts";
+import { type CollectOptions, requireRows } from "./collect-rows.ts";
+import { type AnalysisOptions, analyzePairs, judgePairs, type PairAnalysis } from "./pair-analysis.ts";
 import type { PairScorer, ScoredPair } from "./pair-scores.ts";
 
 export interface EvaluatePairsOptions extends CollectOptions, AnalysisOptions {}
@@ -44,8 +43,8 @@ const NONE = "(none)";
 export function reportPairs(collected: CollectedPairs, options: AnalysisOptions = {}): PairEvaluation {
   requireRows(collected);
   const { kept: pairs } = collected;
-  const { accuracy: score, interval } = judge(pairs, "all");
-  const fields = new Set(pairs.flatMap((pair) => Object.keys(pair.fields ?? {})));
+  const { accuracy: score, interval } = judgePairs(pairs, "all");
+  const fields = options.fields ?? [...new Set(pairs.flatMap((pair) => Object.keys(pair.fields ?? {})))];
   return {
     benchmark: "pairs",
     sections: {},
@@ -54,31 +53,14 @@ export function reportPairs(collected: CollectedPairs, options: AnalysisOptions 
     scoreWithPriorSets: null,
     subsets: judgeBy(pairs, ({ subset }) => subset),
     groups: Object.fromEntries(
-      [...fields].map((field) => [field, judgeBy(pairs, (pair) => pair.fields?.[field] ?? NONE)]),
+      fields.map((field) => [field, judgeBy(pairs, (pair) => pair.fields?.[field] ?? NONE)]),
     ),
     ...analyzePairs(collected, options),
   };
 }
 
-/** @throws {InputError} `no-rows` if none was scored. */
-export function requireRows({ kept, rejected, overlaps, rows }: CollectedRows<unknown>): void {
-  if (kept.length > 0) return;
-  const first = rejected[0] ? `; the first: ${rejected[0].reason}` : "";
-  throw new InputError(
-    "no-rows",
-    `evaluate: expected rows to score, got none of ${rows} (${rejected.length} rejected, ${overlaps?.dropped ?? 0} overlaps${first})`,
-    "give rows that fit the model and that it was not trained on",
-  );
-}
-
-const judge = (pairs: readonly ScoredPair[], name: string): Accuracy =>
-  accuracyOf(
-    pairs.map(({ promptHash, margin }) => ({ promptHash, right: margin > 0 })),
-    name,
-  );
-
 const judgeBy = (
   pairs: readonly ScoredPair[],
   nameOf: (pair: ScoredPair) => string,
 ): Record<string, Accuracy> =>
-  Object.fromEntries([...groupBy(pairs, nameOf)].map(([name, group]) => [name, judge(group, name)]));
+  Object.fromEntries([...groupBy(pairs, nameOf)].map(([name, group]) => [name, judgePairs(group, name)]));

@@ -8,10 +8,10 @@ import {
   type ScoredPrompt,
 } from "./best-of-n-scores.ts";
 import { accuracyInterval, percentileInterval, resampleMean, resampleStatistic } from "./bootstrap.ts";
-import type { CollectOptions, RejectedRow } from "./collect-rows.ts";
-import { requireRows } from "./evaluate-pairs.ts";
+import { type CollectOptions, type RejectedRow, requireRows } from "./collect-rows.ts";
 import {
   creditOf,
+  isOfficial,
   PROMPTS_2,
   type RewardBench2Row,
   type RewardBench2Score,
@@ -95,7 +95,7 @@ export function reportRewardBench2(collected: CollectedPrompts): RewardBench2Eva
     subsets: Object.fromEntries(
       Object.entries(subsets).map(([name, accuracy]) => {
         const { list, interval } = draws.get(name)!;
-        const official = (PROMPTS_2 as Readonly<Record<string, number>>)[name] ?? null;
+        const official = isOfficial(name) ? PROMPTS_2[name] : null;
         const missed = list.filter(({ scores }) => scores.some(Number.isNaN)).length;
         return [name, { n: list.length, accuracy, interval, unscored: missed, officialPrompts: official }];
       }),
@@ -147,7 +147,7 @@ function toRow({ id, subset, labels }: ScoredPrompt, scores: readonly number[]):
   };
 }
 
-/** Rejected rows as the benchmark counts them: wrong. One of Ties whose id is no use counts among the prompts with one answer. */
+/** Rejected rows as the benchmark counts them: wrong. One of Ties whose id is no use counts by itself, among the prompts with one answer unless it says otherwise. */
 function unscoredRows(rejected: readonly RejectedRow[], prompts: readonly ScoredPrompt[]): RewardBench2Row[] {
   const taken = new Set(prompts.map(({ id }) => String(id)));
   return rejected.map((row, i) => {
@@ -156,7 +156,7 @@ function unscoredRows(rejected: readonly RejectedRow[], prompts: readonly Scored
     const usable = subset !== "Ties" || (TIES_ID.test(id) && !taken.has(id));
     taken.add(id);
     return {
-      id: usable ? id : `ref:rejected ${i}`,
+      id: usable ? id : `${/^tied:/.test(id) ? "tied" : "ref"}:rejected ${i}`,
       subset,
       numCorrect: 1,
       scores: [Number.NaN, Number.NaN],
@@ -192,7 +192,7 @@ function meanOfSix(
   draws: readonly (readonly [string, { readonly resampled: Float64Array }])[],
   incomplete: boolean,
 ): Float64Array {
-  const official = draws.filter(([name]) => name in PROMPTS_2);
+  const official = draws.filter(([name]) => isOfficial(name));
   const B = draws[0]![1].resampled.length;
   return Float64Array.from({ length: B }, (_, b) =>
     incomplete

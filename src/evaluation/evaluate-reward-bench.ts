@@ -3,8 +3,7 @@ import type { RewardModel } from "../reward-model.ts";
 import { groupBy } from "./accuracy.ts";
 import { accuracyInterval, percentileInterval, type ResampledMean, resampleMean } from "./bootstrap.ts";
 import { type CollectedPairs, collectPairs } from "./collect-pairs.ts";
-import type { CollectOptions } from "./collect-rows.ts";
-import { requireRows } from "./evaluate-pairs.ts";
+import { type CollectOptions, requireRows } from "./collect-rows.ts";
 import { type AnalysisOptions, analyzePairs, baselineMargins, type PairAnalysis } from "./pair-analysis.ts";
 import type { PairScorer, ScoredPair } from "./pair-scores.ts";
 import {
@@ -112,7 +111,7 @@ export function reportRewardBench(
             accuracy: result.mean,
             interval: accuracyInterval(result),
             section: sectionOf(name),
-            weight: counts[name] ?? null,
+            weight: Object.hasOwn(counts, name) ? counts[name]! : null,
             officialPairs: officialPairs(name),
           },
         ];

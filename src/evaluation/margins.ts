@@ -1,6 +1,7 @@
 // How far apart a model puts the two responses of a pair, and whether its probabilities hold.
 
 import { type CalibrationBin, calibrationBins } from "../armo/calibration.ts";
+import { percentile } from "./bootstrap.ts";
 
 /** The distribution of score(chosen) − score(rejected). */
 export interface MarginSummary {
@@ -20,21 +21,15 @@ export function summarizeMargins(margins: readonly number[]): MarginSummary {
   const sorted = Float64Array.from(margins).sort();
   const mean = sorted.reduce((sum, margin) => sum + margin, 0) / n;
   const variance = sorted.reduce((sum, margin) => sum + (margin - mean) ** 2, 0) / n;
-  const percentile = (share: number) => {
-    const place = share * (n - 1);
-    const below = Math.floor(place);
-    const above = Math.min(below + 1, n - 1);
-    return sorted[below]! + (place - below) * (sorted[above]! - sorted[below]!);
-  };
   return {
     mean,
     standardDeviation: Math.sqrt(variance),
     percentiles: {
-      p5: percentile(0.05),
-      p25: percentile(0.25),
-      p50: percentile(0.5),
-      p75: percentile(0.75),
-      p95: percentile(0.95),
+      p5: percentile(sorted, 0.05),
+      p25: percentile(sorted, 0.25),
+      p50: percentile(sorted, 0.5),
+      p75: percentile(sorted, 0.75),
+      p95: percentile(sorted, 0.95),
     },
     histogram: histogramOf(sorted),
   };

@@ -1,6 +1,6 @@
-/** How two models differ on the same pairs. */
+/** How two models differ on the same rows. */
 export interface McNemar {
-  /** Pairs that the first has right and the second wrong, and the other way round. */
+  /** Rows on which the first is better, that is right where the second is wrong, and the other way round. */
   readonly onlyFirst: number;
   readonly onlySecond: number;
   /** Exact, two-sided: how probable a split at least as uneven is if both are equally good. In (0, 1]. */
@@ -8,19 +8,20 @@ export interface McNemar {
 }
 
 /**
- * McNemar's exact test: of the pairs on which two models disagree, the first wins a fair coin's share if they are equally
- * good. Takes pairs as independent; where prompts repeat, the bootstrap interval of the difference is the safer figure.
+ * McNemar's exact test: of the rows on which two models disagree, the first wins a fair coin's share if they are equally
+ * good. Outcomes are 1 and 0; of credits and grades it counts which is greater, which is the sign test. Takes rows as
+ * independent; where prompts repeat, the bootstrap interval of the difference is the safer figure.
  *
  * Source: Q. McNemar, Psychometrika 12 (1947); exact binomial form.
  */
-export function mcnemar(first: readonly boolean[], second: readonly boolean[]): McNemar {
+export function mcnemar(first: readonly number[], second: readonly number[]): McNemar {
   if (first.length !== second.length) {
     throw new TypeError(
       `mcnemar: expected as many outcomes of both, got ${first.length} and ${second.length}`,
     );
   }
-  const onlyFirst = first.filter((right, i) => right && !second[i]).length;
-  const onlySecond = second.filter((right, i) => right && !first[i]).length;
+  const onlyFirst = first.filter((outcome, i) => outcome > second[i]!).length;
+  const onlySecond = second.filter((outcome, i) => outcome > first[i]!).length;
   return {
     onlyFirst,
     onlySecond,

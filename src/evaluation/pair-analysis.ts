@@ -64,6 +64,8 @@ export interface PairAnalysis {
 export interface AnalysisOptions {
   /** β of the model, for the calibration of σ(β · margin). Default null: no calibration. */
   readonly marginScale?: number | null;
+  /** Fields of the rows to give accuracies by. Default: those that some row has. */
+  readonly fields?: readonly string[];
 }
 
 const HARDEST = 20;
@@ -117,7 +119,8 @@ function baselinesOf(pairs: readonly ScoredPair[]): Record<string, Accuracy> {
   );
 }
 
-const judged = (pairs: readonly ScoredPair[], name: string): Accuracy =>
+/** Accuracy of the model on pairs. @param name Names the draws of the interval. */
+export const judgePairs = (pairs: readonly ScoredPair[], name: string): Accuracy =>
   accuracyOf(
     pairs.map(({ promptHash, margin }) => ({ promptHash, right: margin > 0 })),
     name,
@@ -126,7 +129,7 @@ const judged = (pairs: readonly ScoredPair[], name: string): Accuracy =>
 function analyzeLength(pairs: readonly ScoredPair[], margins: readonly number[]): LengthAnalysis | null {
   if (pairs.some(({ lengthDifference }) => Number.isNaN(lengthDifference))) return null;
   const where = (name: string, holds: (difference: number) => boolean) =>
-    judged(
+    judgePairs(
       pairs.filter(({ lengthDifference }) => holds(lengthDifference)),
       name,
     );
@@ -148,10 +151,10 @@ function analyzeObjectives(pairs: readonly ScoredPair[]): Record<string, Objecti
   return Object.fromEntries(
     names.map((name) => {
       let [alone, without, sum] = [0, 0, 0];
-      for (const { margin, contributions, rewardDifferences } of pairs) {
+      for (const { contributions, rewardDifferences } of pairs) {
         const contribution = contributions[name]!;
         if (rewardDifferences[name]! > 0) alone++;
-        if (margin - contribution > 0) without++;
+        if (sumOfOthers(contributions, name) > 0) without++;
         sum += contribution;
       }
       const rewards = pairs.map(({ rewardDifferences }) => rewardDifferences[name]!);
@@ -166,6 +169,13 @@ function analyzeObjectives(pairs: readonly ScoredPair[]): Record<string, Objecti
       ];
     }),
   );
+}
+
+/** Summed anew: margin − contribution would leave rounding where the others are 0. */
+function sumOfOthers(contributions: ByObjective, name: string): number {
+  let sum = 0;
+  for (const [other, contribution] of Object.entries(contributions)) if (other !== name) sum += contribution;
+  return sum;
 }
 
 function hardestOf(pairs: readonly ScoredPair[]): HardPair[] {

@@ -1,7 +1,8 @@
 // What evaluations of pairs are made of: one result per pair, from text or from embeddings.
 
 import type { ByObjective, Score } from "../reward-model.ts";
-import type { RejectedRow, RowScorer, ScoredRow, SkippedRow } from "./collect-rows.ts";
+import type { SkippedRow } from "../scoring/score-embeddings.ts";
+import type { RejectedRow, RowScorer, ScoredRow } from "./collect-rows.ts";
 
 export type ResponseScore = Pick<
   Score,

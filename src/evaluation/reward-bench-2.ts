@@ -1,5 +1,6 @@
 // RewardBench 2: five subsets of best-of-4, Ties, and their mean.
 
+import { groupBy } from "./accuracy.ts";
 import { scoreTies, type TiesScore } from "./ties.ts";
 
 export const SUBSETS_2 = ["Factuality", "Precise IF", "Math", "Safety", "Focus", "Ties"] as const;
@@ -14,6 +15,9 @@ export const PROMPTS_2: Readonly<Record<Subset2, number>> = {
   Focus: 495,
   Ties: 102,
 };
+
+/** Whether the official set has a subset of this name. */
+export const isOfficial = (name: string): name is Subset2 => (SUBSETS_2 as readonly string[]).includes(name);
 
 /** One prompt with its scored answers, right ones first. */
 export interface RewardBench2Row {
@@ -42,15 +46,9 @@ export interface RewardBench2Score {
  * Source: allenai/reward-bench, `scripts/run_v2.py`; the paper's mean of six, arXiv:2506.01937.
  */
 export function rewardBench2(rows: readonly RewardBench2Row[]): RewardBench2Score {
-  const bySubset = new Map<string, RewardBench2Row[]>();
-  for (const row of rows) {
-    const list = bySubset.get(row.subset);
-    if (list) list.push(row);
-    else bySubset.set(row.subset, [row]);
-  }
+  const bySubset = groupBy(rows, ({ subset }) => subset);
   const tied = bySubset.get("Ties");
   const ties = tied ? scoreTies(tied) : null;
-  const isOfficial = (name: string): name is Subset2 => (SUBSETS_2 as readonly string[]).includes(name);
   const order = [
     ...SUBSETS_2.filter((name) => bySubset.has(name)),
     ...[...bySubset.keys()].filter((name) => !isOfficial(name)),

@@ -129,7 +129,7 @@ export function rewardBench(
       subsets: missingSubsets,
       priorSets: PRIOR_SETS.filter((name) => !known.has(name)),
     },
-    unknown: [...known.keys()].filter((name) => !(name in counts) && !isPriorSet(name)),
+    unknown: [...known.keys()].filter((name) => !Object.hasOwn(counts, name) && !isPriorSet(name)),
   };
 }
 
@@ -137,7 +137,7 @@ export const isPriorSet = (name: string): boolean => (PRIOR_SETS as readonly str
 
 /** The section of a subset; null for a prior set or a subset of the user's own. */
 export const sectionOf = (subset: string): SectionName | null =>
-  SECTION_NAMES.find((name) => subset in SECTIONS[name]) ?? null;
+  SECTION_NAMES.find((name) => Object.hasOwn(SECTIONS[name], subset)) ?? null;
 
 /** Number of pairs that the official set has of a subset; null where it has none. */
 export function officialPairs(subset: string): number | null {

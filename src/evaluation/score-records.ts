@@ -4,7 +4,8 @@ import type { Message } from "../chat/messages.ts";
 import { placeOf, type RowError } from "../data/records.ts";
 import { InputError } from "../errors.ts";
 import type { RewardModel, Score } from "../reward-model.ts";
-import type { RejectedRow, ScoredRow, SkippedRow } from "./collect-rows.ts";
+import type { SkippedRow } from "../scoring/score-embeddings.ts";
+import type { RejectedRow, ScoredRow } from "./collect-rows.ts";
 
 /** Conversations per call of the model, if a record does not hold more. */
 const BATCH = 64;
@@ -70,7 +71,7 @@ async function* scoreBatch<Record extends ScorableRecord>(
   const results = await score(records.filter(({ promptHash }) => !skip(promptHash)));
   for (const record of batch) {
     if (isError(record)) {
-      const { id, file: source, subset = null, error } = record;
+      const { id, file, source = file, subset = null, error } = record;
       yield { id, source, subset, kind: "invalid", reason: `${placeOf(record)}: ${error}` };
       continue;
     }

@@ -1,6 +1,5 @@
-import { intervalText } from "./accuracy-rows.ts";
 import { type Html, html } from "./html.ts";
-import { integer, isNumber, percent } from "./numbers.ts";
+import { fixed, integer, isNumber, type Maybe, percent } from "./numbers.ts";
 import type { ReportData } from "./report-data.ts";
 import { at, extent, linear, ticks } from "./scale.ts";
 import { columns, details, section } from "./section.ts";
@@ -13,14 +12,14 @@ export function bestOfNSection({ evaluations = [] }: ReportData): Html | null {
   return section(
     "bestofn",
     "Best of N",
-    "How good the answer is that the model picks from N, with 95\u00a0% intervals: the share of prompts where it is right, or its mean grade. The oracle finds the best answer there is; majority vote takes the most frequent final answer; the random pick is what no choice at all reaches, and the longest and the shortest answer what length alone does.",
+    "How good the answer is that the model picks from N, with 95\u00a0% intervals: the share of prompts where it is right, or its mean grade. The oracle finds the best answer there is; majority vote takes the most frequent final answer; the random pick is what no choice at all reaches, and the longest and the shortest answer what length alone does. Where prompts have different numbers of answers, a point covers only those with at least N.",
     columns(
       sets.map(
         ({
           name,
-          evaluation: { curve },
-        }) => html`<figure>${chart(name, curve)}<figcaption>${name}</figcaption></figure>
-${details("figures", table(curve))}`,
+          evaluation: { curve, graded },
+        }) => html`<figure>${chart(name, curve, figureOf(graded))}<figcaption>${name}</figcaption></figure>
+${details("figures", table(curve, figureOf(graded)))}`,
       ),
     ),
   );
@@ -45,7 +44,16 @@ const TOP = 12;
 /** Least distance of two labels. */
 const APART = 15;
 
-function chart(name: string, unsorted: readonly BestOfNPoint[]): Html {
+/** Shares as percent, grades as numbers. */
+type Figure = (value: Maybe, digits?: number) => string;
+export const figureOf = (graded: boolean): Figure =>
+  graded ? (value, digits = 2) => fixed(value, Math.max(1, digits)) : percent;
+
+/** `50.0 … 70.0 %` of shares, `2.10 … 3.40` of grades. */
+export const boundsOf = ([low, high]: readonly [number, number], figure: Figure): string =>
+  `${figure(low).replace(/\u00a0?\s?%$/, "")} … ${figure(high)}`;
+
+function chart(name: string, unsorted: readonly BestOfNPoint[], figure: Figure): Html {
   const curve = [...unsorted].sort((a, b) => a.n - b.n);
   // N doubles from mark to mark, so that gains at few answers are as visible as those at many.
   const x = linear(extent(curve.map(({ n }) => Math.log2(n))), [LEFT + 8, WIDTH - RIGHT]);
@@ -57,7 +65,7 @@ function chart(name: string, unsorted: readonly BestOfNPoint[]): Html {
   const grid = [
     ...ticks(y.domain, 5).map(
       (value) => html`<path class="grid" d="M${LEFT} ${at(y(value))}H${WIDTH - RIGHT + 8}"/>
-<text x="${LEFT - 8}" y="${at(y(value) + 4)}" text-anchor="end">${percent(value, 0)}</text>`,
+<text x="${LEFT - 8}" y="${at(y(value) + 4)}" text-anchor="end">${figure(value, 0)}</text>`,
     ),
     ...curve.map(
       ({ n }) =>
@@ -85,7 +93,7 @@ ${points.map(({ point, value }) => {
     kind === "chosen" && isNumber(low) && isNumber(high)
       ? html`<path class="whisker" d="M${place} ${at(y(low))}V${at(y(high))}"/>`
       : null;
-  return html`${whisker}<circle class="dot" cx="${place}" cy="${at(y(value))}" r="${kind === "chosen" ? 4.5 : 3}"><title>${title}, N = ${integer(point.n)}: ${percent(value)}</title></circle>`;
+  return html`${whisker}<circle class="dot" cx="${place}" cy="${at(y(value))}" r="${kind === "chosen" ? 4.5 : 3}"><title>${title}, N = ${integer(point.n)}: ${figure(value)}</title></circle>`;
 })}<text x="${WIDTH - RIGHT + 12}" y="${at(labels[i]! + 4)}">${title}</text></g>`,
   );
   return html`<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Accuracy of the chosen answer against the number of answers, ${name}">${grid}${drawn}
@@ -103,7 +111,7 @@ function spread(places: readonly number[]): number[] {
   return moved.map((place) => place - over);
 }
 
-function table(curve: readonly BestOfNPoint[]): Html {
+function table(curve: readonly BestOfNPoint[], figure: Figure): Html {
   const rows = curve.map(
     ({
       n,
@@ -116,8 +124,8 @@ function table(curve: readonly BestOfNPoint[]): Html {
       longest,
       shortest,
     }) => html`<tr><th>${integer(n)}</th>
-<td class="number quiet">${integer(prompts)}</td><td class="number"><b>${percent(accuracy)}</b></td><td class="number quiet">${intervalText(interval)}</td>
-${[oracle, majority, random, longest, shortest].map((value) => html`<td class="number">${percent(value)}</td>`)}</tr>`,
+<td class="number quiet">${integer(prompts)}</td><td class="number"><b>${figure(accuracy)}</b></td><td class="number quiet">${boundsOf(interval, figure)}</td>
+${[oracle, majority, random, longest, shortest].map((value) => html`<td class="number">${figure(value)}</td>`)}</tr>`,
   );
   const titles = [
     "prompts",

@@ -1,6 +1,7 @@
 import { SECTION_NAMES } from "../evaluation/reward-bench.ts";
 import { type AccuracySet, evaluationAccuracies, validationAccuracies } from "./accuracy.ts";
 import { intervalText } from "./accuracy-rows.ts";
+import { boundsOf, figureOf } from "./best-of-n.ts";
 import { calibrationError } from "./calibration.ts";
 import { type Content, type Html, html } from "./html.ts";
 import { fixed, integer, isNumber, percent } from "./numbers.ts";
@@ -86,15 +87,16 @@ function rewardBench2Tiles({ name, evaluation }: Named<StoredRewardBench2>): Con
 }
 
 function bestOfNTiles({ name, evaluation }: Named<StoredBestOfN>): Content[] {
+  const figure = figureOf(evaluation.graded);
   const [last] = [...evaluation.curve].sort((a, b) => b.n - a.n);
   if (!last) return [];
   return [
     tile(
       `best of ${integer(last.n)}`,
-      percent(last.accuracy),
-      `95 %: ${intervalText(last.interval)}, ${name}`,
+      figure(last.accuracy),
+      `95 %: ${boundsOf(last.interval, figure)}, ${name}`,
     ),
-    tile("random pick", percent(last.random), `oracle ${percent(last.oracle)}`),
+    tile("random pick", figure(last.random), `oracle ${figure(last.oracle)}`),
   ];
 }
 

@@ -3,10 +3,10 @@ import type { EmbeddingKind, Rejection } from "../embedding/manifest.ts";
 import { InputError } from "../errors.ts";
 import type { Score } from "../reward-model.ts";
 import type { ScorerDirectory } from "./model-directory.ts";
-import { type ScoreParts, toScore } from "./score-parts.ts";
+import { toScore } from "./score-parts.ts";
 
 /** A row that could not be embedded. */
-export type RejectedRow = Rejection & { readonly subset: string | null };
+export type RejectedEmbedding = Rejection & { readonly subset: string | null };
 
 /** One embedded preference pair, scored without a backbone. */
 export interface ScoredEmbeddedPair {
@@ -41,14 +41,15 @@ export interface SkippedRow {
 }
 
 export interface ScoreSetsOptions {
-  /** Rows to read over all sets. Default: all. */
+  /** Only the first rows of the data, over all sets, rejected ones included. Default: all. */
   readonly limit?: number;
   /** Rows to leave out, by the hash of their prompt. Default: none. */
   readonly skip?: (promptHash: string) => boolean;
 }
 
 /**
- * Scores embedded pairs, the first `limit`, without a backbone; pairs that could not be embedded follow as rejections.
+ * Scores embedded pairs without a backbone. Pairs that could not be embedded come out as rejections in their place: results are
+ * in the order of the data, and `limit` counts its rows.
  * Of a score's `tokens` only the difference between the two responses means something: embeddings know the responses'
  * tokens, not the prompt's; imported ones know neither (NaN).
  *
@@ -59,7 +60,7 @@ export async function* scorePairSets(
   model: ScorerDirectory,
   sets: readonly EmbeddingSet[],
   { limit = Number.POSITIVE_INFINITY, skip = () => false }: ScoreSetsOptions = {},
-): AsyncGenerator<ScoredEmbeddedPair | RejectedRow | SkippedRow> {
+): AsyncGenerator<ScoredEmbeddedPair | RejectedEmbedding | SkippedRow> {
   for (const set of sets) {
     requireKind(set, "pairs");
     requireSameBackbone(model, set);
@@ -68,35 +69,38 @@ export async function* scorePairSets(
   const H = scorer.hiddenSize;
   let read = 0;
   for (const set of sets) {
-    const toPublic = (parts: ScoreParts, tokens: number) =>
-      toScore(parts, scorer.objectives, {
-        index: read - 1,
-        tokens,
-        dtype: set.manifest.backbone.dtype,
-        model: model.location,
-      });
+    const rejected = rejectionsBefore(set);
+    const about = { dtype: set.manifest.backbone.dtype, model: model.location };
     for await (const { rows, embeddings, promptEmbeddings, responseTokens } of set.pairs()) {
-      for (const [i, { id, subset, source, promptHash }] of rows.entries()) {
+      for (const [i, { row, id, subset, source, promptHash }] of rows.entries()) {
+        for (const rejection of rejected(row)) {
+          if (read++ >= limit) return;
+          yield skippedOr(rejection, skip);
+        }
         if (read++ >= limit) return;
         if (skip(promptHash)) {
           yield { promptHash, skipped: true };
           continue;
         }
         const scoreResponse = scorer.forPrompt(promptEmbeddings.subarray(i * H, (i + 1) * H));
-        const response = (r: number) => embeddings.subarray((2 * i + r) * H, (2 * i + r + 1) * H);
-        const [chosen, rejected] = [0, 1].map((r) =>
-          toPublic(scoreResponse(response(r)), responseTokens?.[2 * i + r] ?? Number.NaN),
-        );
-        yield { id, source, subset, promptHash, chosen: chosen!, rejected: rejected! };
+        const [chosen, rejectedScore] = [0, 1].map((r) => {
+          const parts = scoreResponse(embeddings.subarray((2 * i + r) * H, (2 * i + r + 1) * H));
+          const tokens = responseTokens?.[2 * i + r] ?? Number.NaN;
+          return toScore(parts, scorer.objectives, { ...about, index: read - 1, tokens });
+        });
+        yield { id, source, subset, promptHash, chosen: chosen!, rejected: rejectedScore! };
       }
     }
-    yield* rejectedRows(set);
+    for (const rejection of rejected(Number.POSITIVE_INFINITY)) {
+      if (read++ >= limit) return;
+      yield skippedOr(rejection, skip);
+    }
   }
 }
 
 /**
- * Scores the responses of embedded best-of-N rows, the first `limit` rows, without a backbone; rows that could not be
- * embedded follow as rejections. The gate runs once per prompt; otherwise {@link scorePairSets}.
+ * Scores the responses of embedded best-of-N rows, without a backbone; rows that could not be embedded
+ * come out as rejections in their place. The gate runs once per prompt; otherwise {@link scorePairSets}.
  *
  * @throws {InputError} If a set holds another kind, or was embedded with another backbone or another chat than the
  *   model's.
@@ -105,7 +109,7 @@ export async function* scoreBestOfNSets(
   model: ScorerDirectory,
   sets: readonly EmbeddingSet[],
   { limit = Number.POSITIVE_INFINITY, skip = () => false }: ScoreSetsOptions = {},
-): AsyncGenerator<ScoredEmbeddedBestOfN | RejectedRow | SkippedRow> {
+): AsyncGenerator<ScoredEmbeddedBestOfN | RejectedEmbedding | SkippedRow> {
   for (const set of sets) {
     requireKind(set, "best-of-n");
     requireSameBackbone(model, set);
@@ -114,10 +118,15 @@ export async function* scoreBestOfNSets(
   const H = scorer.hiddenSize;
   let read = 0;
   for (const set of sets) {
+    const rejected = rejectionsBefore(set);
     const about = { dtype: set.manifest.backbone.dtype, model: model.location };
     for await (const chunk of set.bestOfN()) {
       const { offsets, embeddings, promptEmbeddings, responseTokens } = chunk;
-      for (const [i, { id, subset, source, promptHash, finalAnswers = [] }] of chunk.rows.entries()) {
+      for (const [i, { row, id, subset, source, promptHash, finalAnswers = [] }] of chunk.rows.entries()) {
+        for (const rejection of rejected(row)) {
+          if (read++ >= limit) return;
+          yield skippedOr(rejection, skip);
+        }
         if (read++ >= limit) return;
         if (skip(promptHash)) {
           yield { promptHash, skipped: true };
@@ -134,13 +143,35 @@ export async function* scoreBestOfNSets(
         yield { id, source, subset, promptHash, responses, labels, finalAnswers };
       }
     }
-    yield* rejectedRows(set);
+    for (const rejection of rejected(Number.POSITIVE_INFINITY)) {
+      if (read++ >= limit) return;
+      yield skippedOr(rejection, skip);
+    }
   }
 }
 
-/** Sets of earlier versions do not say the subsets of rejected rows. */
-const rejectedRows = ({ manifest }: EmbeddingSet): RejectedRow[] =>
-  manifest.rejections.map((rejection) => ({ ...rejection, subset: rejection.subset ?? null }));
+/** Hands out a set's rejections in the order of the data: at each call those before a row that were not handed out yet. */
+function rejectionsBefore({ manifest }: EmbeddingSet): (row: number) => readonly RejectedEmbedding[] {
+  const left = manifest.rejections
+    // Sets of earlier versions do not say the subsets of rejected rows.
+    .map((rejection): RejectedEmbedding => ({ ...rejection, subset: rejection.subset ?? null }))
+    .sort((a, b) => a.row - b.row);
+  let at = 0;
+  return (row) => {
+    const from = at;
+    while (at < left.length && left[at]!.row < row) at++;
+    return left.slice(from, at);
+  };
+}
+
+/** A rejected row that is to be skipped is skipped: a model that scores the text never sees it. */
+const skippedOr = (
+  rejection: RejectedEmbedding,
+  skip: (promptHash: string) => boolean,
+): RejectedEmbedding | SkippedRow =>
+  rejection.promptHash !== undefined && skip(rejection.promptHash)
+    ? { promptHash: rejection.promptHash, skipped: true }
+    : rejection;
 
 function requireKind(set: EmbeddingSet, kind: EmbeddingKind): void {
   if (set.manifest.kind === "ratings") {

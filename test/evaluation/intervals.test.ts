@@ -90,8 +90,8 @@ describe("the bootstrap over prompts", () => {
 describe("McNemar's exact test", () => {
   const outcomes = (onlyFirst: number, onlySecond: number, both: number) => {
     const [a, b] = [
-      [...Array(onlyFirst).fill(true), ...Array(onlySecond).fill(false), ...Array(both).fill(true)],
-      [...Array(onlyFirst).fill(false), ...Array(onlySecond).fill(true), ...Array(both).fill(true)],
+      [...Array(onlyFirst).fill(1), ...Array(onlySecond).fill(0), ...Array(both).fill(1)],
+      [...Array(onlyFirst).fill(0), ...Array(onlySecond).fill(1), ...Array(both).fill(1)],
     ];
     return mcnemar(a, b);
   };
@@ -112,7 +112,7 @@ describe("McNemar's exact test", () => {
 
   test("does not underflow with many pairs", () => {
     expect(outcomes(1000, 1100, 0).pValue).toBeCloseTo(0.0308, 3); // normal approximation 0.0307 with correction
-    expect(() => mcnemar([true], [])).toThrow("expected as many outcomes of both, got 1 and 0");
+    expect(() => mcnemar([1], [])).toThrow("expected as many outcomes of both, got 1 and 0");
   });
 });
 

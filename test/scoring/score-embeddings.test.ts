@@ -53,18 +53,18 @@ async function collect<T>(stream: AsyncIterable<T>): Promise<T[]> {
   return all;
 }
 
-test("scores from embeddings are those from text, bit for bit, and rejected rows follow", async () => {
+test("scores from embeddings are those from text, bit for bit, and rejected rows stand in their place", async () => {
   const scored = await collect(scoreBestOfNSets(await openModelDirectory(at("model")), [set]));
   await using model = await openRewardModel(at("model"), { threads: 1 });
   const fitting = rows.filter(({ id }) => id !== null);
   expect(scored.length).toBe(4);
-  for (const [i, { id, prompt, responses, labels, subset }] of fitting.entries()) {
+  for (const { id, prompt, responses, labels, subset } of fitting) {
     const conversations = responses.map((content) => [
       { role: "user" as const, content: prompt },
       { role: "assistant" as const, content },
     ]);
     const fromText = await model.score(conversations);
-    const row = scored[i]!;
+    const row = scored[rows.findIndex((each) => each.id === id)]!;
     if (!("responses" in row)) throw new Error("expected a scored row");
     expect(row).toMatchObject({
       id,
@@ -79,7 +79,7 @@ test("scores from embeddings are those from text, bit for bit, and rejected rows
     expect(lengths).toEqual(fromText.map(({ tokens }) => tokens - fromText[0]!.tokens));
   }
   expect(scored[0]).toMatchObject({ finalAnswers: ["4", "5", "4"] });
-  expect(scored[3]).toMatchObject({ row: 2, id: null, kind: "too-long" });
+  expect(scored[2]).toMatchObject({ row: 2, id: null, kind: "too-long", promptHash: promptHash("too long") });
 });
 
 test("a pair scores as the two responses of a row do", async () => {
@@ -92,10 +92,14 @@ test("a pair scores as the two responses of a row do", async () => {
   );
 });
 
-test("the limit counts rows, and skipped rows are told", async () => {
+test("the limit counts rows, rejected ones included, and skipped rows are told", async () => {
   const model = await openModelDirectory(at("model"));
   const limited = await collect(scoreBestOfNSets(model, [set, set], { limit: 1 }));
   expect(limited).toMatchObject([{ id: "a" }]);
+  expect(await collect(scoreBestOfNSets(model, [set, set], { limit: 3 }))).toHaveLength(3);
+  const long = promptHash("too long");
+  const without = await collect(scoreBestOfNSets(model, [set], { skip: (prompt) => prompt === long }));
+  expect(without[2]).toEqual({ promptHash: long, skipped: true });
   const hash = promptHash(rows[0]!.prompt);
   const skipped = await collect(
     scoreBestOfNSets(model, [set], { limit: 2, skip: (prompt) => prompt === hash }),
