@@ -109,13 +109,13 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
   const { hiddenSize } = ratings[0]!;
   const evaluationKeys = await promptKeys(evaluation);
   const rules = { evaluationKeys, dropOverlaps, testFraction, seed };
-  const { timed, secondsPerStage } = stageClock(options);
+  const staged = stageOrder(options);
 
   // Stage 1: rewards = W · embedding
   const plan = await planLabels(ratings, options.objectives ? { names: options.objectives } : {});
   requireGridOptions(options.debiasing, debiasTargets(plan.objectives, options.debias).length);
   const ratingUse = await chooseRows(ratings, rules);
-  const fit = await timed("regression", () =>
+  const fit = await staged("regression", () =>
     fitObjectives({
       ratings,
       plan,
@@ -137,7 +137,7 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
   await using projection = await openProjection(weights, hiddenSize);
   const rewards = await rewardPairs(pairs, pairUse, projection, K);
   const referenceUse = reference ? await chooseRows(reference, rules) : null;
-  const transform = await timed("debiasing", async () => {
+  const transform = await staged("debiasing", async () => {
     const responses =
       reference && referenceUse
         ? await rewardResponses(reference, trainingRow(referenceUse, validationFraction, seed), projection)
@@ -167,7 +167,7 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
         out,
       ),
   };
-  const { gate, marginScale, history } = await timed("gating", () =>
+  const { gate, marginScale, history } = await staged("gating", () =>
     trainGating(
       { promptEmbeddings, chosen: rewards.chosen, rejected: rewards.rejected, groups, ...margins },
       {
@@ -245,7 +245,6 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
       validationPairs: validation.length,
       ...findings,
       history,
-      secondsPerStage,
     },
   };
 }
@@ -373,16 +372,11 @@ function requireOneBackbone(sets: readonly EmbeddingSet[]): void {
   }
 }
 
-/** Announces stages and measures them. */
-function stageClock({ signal, onStage }: TrainOptions) {
-  const secondsPerStage = { regression: 0, debiasing: 0, gating: 0 };
-  const timed = async <T>(stage: TrainingStage, work: () => Promise<T>): Promise<T> => {
+/** Announces stages. How long they take is not for the report: the same run gives the same bytes. */
+function stageOrder({ signal, onStage }: TrainOptions) {
+  return <T>(stage: TrainingStage, work: () => Promise<T>): Promise<T> => {
     signal?.throwIfAborted();
     onStage?.(stage);
-    const started = performance.now();
-    const result = await work();
-    secondsPerStage[stage] = (performance.now() - started) / 1000;
-    return result;
+    return work();
   };
-  return { timed, secondsPerStage };
 }

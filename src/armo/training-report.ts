@@ -102,7 +102,6 @@ export interface TrainingReport {
   /** Of σ(β · margin) on the validation pairs; null where training had no margin scale. */
   readonly calibration: readonly CalibrationBin[] | null;
   readonly history: GatingHistory;
-  readonly secondsPerStage: Readonly<Record<TrainingStage, number>>;
 }
 
 /** Row `k` of a regression, for the report. */

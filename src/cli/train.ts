@@ -148,6 +148,7 @@ async function run(flags: TrainFlags): Promise<void> {
   const started = performance.now();
   let progress = startProgress("", "");
   let stage: TrainingStage | undefined;
+  const seconds = stopwatch();
   const report = await trainModel({
     ...pick(flags, [
       "out",
@@ -189,6 +190,7 @@ async function run(flags: TrainFlags): Promise<void> {
     signal: interruptSignal(),
     onStage: (next) => {
       stage = next;
+      seconds.begin(next);
       progress.stop();
       progress = startProgress(stage, stage === "gating" ? "steps" : "rows");
     },
@@ -201,7 +203,10 @@ async function run(flags: TrainFlags): Promise<void> {
     .finally(() => progress.stop());
   const page = await writeReport(flags.out);
   if (flags.json) printJson(report);
-  else printTrainingReport(report);
+  else {
+    printTrainingReport(report);
+    print(seconds.taken());
+  }
   note(`${flags.out} written in ${formatSeconds((performance.now() - started) / 1000)}; see ${page}`);
 }
 
@@ -226,8 +231,20 @@ function printTrainingReport(report: TrainingReport): void {
   print(`on ${integer(report.validationPairs)} validation pairs, the preferred response wins by`);
   const accuracies = Object.entries(report.accuracy).map(([name, accuracy]) => [name, percent(accuracy)]);
   print(table([{ title: "" }, { title: "accuracy", align: "right" }], accuracies));
-  const seconds = Object.entries(report.secondsPerStage).map(([stage, s]) => `${stage} ${formatSeconds(s)}`);
-  print(seconds.join(", "));
+}
+
+/** How long each stage took; `taken` ends the last one. */
+function stopwatch() {
+  const begun: { readonly stage: string; readonly at: number }[] = [];
+  return {
+    begin: (stage: string) => void begun.push({ stage, at: performance.now() }),
+    taken(): string {
+      const end = performance.now();
+      return begun
+        .map(({ stage, at }, i) => `${stage} ${formatSeconds(((begun[i + 1]?.at ?? end) - at) / 1000)}`)
+        .join(", ");
+    },
+  };
 }
 
 function objectiveTable({ objectives, transform, debias, correlation }: TrainingReport): string {

@@ -105,7 +105,6 @@ beforeAll(async () => {
       gating: {},
       calibration: null,
       history: {} as TrainedModel["report"]["history"],
-      secondsPerStage: { regression: 1, debiasing: 1, gating: 1 },
     },
   };
   await requireWritable(at("model"), false);

@@ -103,7 +103,6 @@ export const training: StoredTraining = {
     validationLoss: 0.64,
     validationAccuracy: 0.7,
   },
-  secondsPerStage: { regression: 1, debiasing: 2, gating: 3 },
 };
 
 export const evaluation: NamedEvaluation & { readonly evaluation: PairEvaluation } = {
