@@ -3,6 +3,7 @@ import type { Balance, GatingPreset } from "../armo/gating-training.ts";
 import type { Correlation } from "../armo/reward-transform.ts";
 import { remedyFor } from "../armo/ridge-status.ts";
 import type { TrainingReport, TrainingStage } from "../armo/training-report.ts";
+import { printDiagnostics } from "./diagnostics.ts";
 import { Interrupted, interruptSignal } from "./failure.ts";
 import {
   parseBalance,
@@ -39,6 +40,7 @@ interface TrainFlags {
   validationFraction?: number;
   testFraction?: number;
   seed?: number;
+  seedSensitivity?: number;
   preset: GatingPreset;
   steps?: number;
   batchSize?: number;
@@ -97,6 +99,11 @@ export function trainCommand(): Command {
     )
     .option("--test-fraction <share>", "prompts kept for evaluation afterwards (default: 0)", parseFraction)
     .option("--seed <n>", "decides splits, initial weights and batches (default: 0)", parseInteger)
+    .option(
+      "--seed-sensitivity <n>",
+      "train n more gates with the next seeds, to see what results owe to the seed (default: 0)",
+      parsePositiveInteger,
+    )
     .addOption(
       new Option(
         "--preset <name>",
@@ -146,6 +153,11 @@ async function run(flags: TrainFlags): Promise<void> {
   const open = (directories: readonly string[]) => Promise.all(directories.map(openEmbeddingSet));
   const debias = flags.debias?.length === 1 && flags.debias[0] === "none" ? [] : flags.debias;
   const started = performance.now();
+  if (flags.seedSensitivity !== undefined) {
+    note(
+      `the gate is trained ${integer(flags.seedSensitivity + 1)} times: once to be kept, and once for each further seed`,
+    );
+  }
   let progress = startProgress("", "");
   let stage: TrainingStage | undefined;
   const seconds = stopwatch();
@@ -158,6 +170,7 @@ async function run(flags: TrainFlags): Promise<void> {
       "validationFraction",
       "testFraction",
       "seed",
+      "seedSensitivity",
     ]),
     ratings: await open(flags.ratings),
     pairs: await open(flags.pairs),
@@ -192,7 +205,7 @@ async function run(flags: TrainFlags): Promise<void> {
       stage = next;
       seconds.begin(next);
       progress.stop();
-      progress = startProgress(stage, stage === "gating" ? "steps" : "rows");
+      progress = startProgress(stage, stage === "gating" || stage === "seeds" ? "steps" : "rows");
     },
     onProgress: (done, total) => progress.update(done, total),
   })
@@ -231,6 +244,7 @@ function printTrainingReport(report: TrainingReport): void {
   print(`on ${integer(report.validationPairs)} validation pairs, the preferred response wins by`);
   const accuracies = Object.entries(report.accuracy).map(([name, accuracy]) => [name, percent(accuracy)]);
   print(table([{ title: "" }, { title: "accuracy", align: "right" }], accuracies));
+  if (report.diagnostics) printDiagnostics(report.diagnostics);
 }
 
 /** How long each stage took; `taken` ends the last one. */

@@ -1,4 +1,4 @@
-import type { ObjectiveAccuracy } from "../evaluation/pair-analysis.ts";
+import type { ObjectiveAccuracy } from "../armo/objective-accuracy.ts";
 import { type Html, html } from "./html.ts";
 import { fixed, isNumber, percent, points, signed } from "./numbers.ts";
 import type { ReportData } from "./report-data.ts";
