@@ -108,14 +108,20 @@ function deadTable(dead: TrainingDiagnostics["dead"]): Html {
 }
 
 function seedTable({ runs, accuracy, loss, agreement, weightDeviations }: SeedSensitivity): Html {
-  const objectives = Object.keys(weightDeviations);
-  const rows = runs.map(
-    ({ seed, accuracy: share, loss: value, bestStep, weights }, i) =>
-      html`<tr class="${i === 0 && "model"}"><th>${seed}${i === 0 && " (this model)"}</th><td class="number">${percent(share)}</td><td class="number">${fixed(value, 4)}</td><td class="number">${integer(bestStep)}</td>${objectives.map((name) => html`<td class="number">${fixed(weights[name], 3)}</td>`)}</tr>`,
+  const figures = runs.map(
+    ({ seed, accuracy: share, loss: value, bestStep }, i) =>
+      html`<tr class="${i === 0 && "model"}"><th>${seed}${i === 0 && " (this model)"}</th><td class="number">${percent(share)}</td><td class="number">${fixed(value, 4)}</td><td class="number">${integer(bestStep)}</td></tr>`,
   );
-  const heads = objectives.map((name) => html`<th class="number">${name}</th>`);
+  const weights = Object.entries(weightDeviations).map(
+    ([name, deviation]) =>
+      html`<tr><th>${name}</th>${runs.map((run) => html`<td class="number">${fixed(run.weights[name], 3)}</td>`)}<td class="number">${fixed(deviation, 3)}</td></tr>`,
+  );
+  const heads = runs.map(({ seed }) => html`<th class="number">${seed}</th>`);
   return html`<h3>Other seeds</h3>
-<p class="note">The gate trained again with other initial weights and batches, on the same pairs. Accuracy ${percent(accuracy.mean)} ± ${percent(accuracy.standardDeviation)}, loss ${fixed(loss.mean, 4)} ± ${fixed(loss.standardDeviation, 4)}; two seeds prefer the same response in ${percent(agreement)} of the pairs. Right of the step: mean weights.</p>
-<div class="scroll"><table class="seeds"><thead><tr><th>seed</th><th class="number">accuracy</th><th class="number">loss</th><th class="number">step</th>${heads}</tr></thead>
-<tbody>${rows}</tbody><tbody><tr><th>standard deviation</th><td class="number">${percent(accuracy.standardDeviation)}</td><td class="number">${fixed(loss.standardDeviation, 4)}</td><td></td>${objectives.map((name) => html`<td class="number">${fixed(weightDeviations[name], 3)}</td>`)}</tr></tbody></table></div>`;
+<p class="note">The gate trained again with other initial weights and batches, on the same pairs. Two seeds prefer the same response in ${percent(agreement)} of the pairs. ±: standard deviation over seeds.</p>
+${columns([
+  html`<table><thead><tr><th>seed</th><th class="number">accuracy</th><th class="number">loss</th><th class="number">step</th></tr></thead>
+<tbody>${figures}</tbody><tbody><tr><th>mean</th><td class="number">${percent(accuracy.mean)}</td><td class="number">${fixed(loss.mean, 4)}</td><td></td></tr><tr><th>±</th><td class="number">${percent(accuracy.standardDeviation)}</td><td class="number">${fixed(loss.standardDeviation, 4)}</td><td></td></tr></tbody></table>`,
+  html`<div class="scroll"><table><thead><tr><th>mean weight by seed</th>${heads}<th class="number">±</th></tr></thead><tbody>${weights}</tbody></table></div>`,
+])}`;
 }

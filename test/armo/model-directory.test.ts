@@ -104,6 +104,7 @@ beforeAll(async () => {
       validationPairs: 2,
       gating: {},
       calibration: null,
+      diagnostics: null,
       history: {} as TrainedModel["report"]["history"],
     },
   };
