@@ -1,20 +1,20 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 
-/** One claim about speed, measured against a peer on the same machine in the same run. */
+/** One claim about speed or memory, measured against a peer on the same machine in the same run. */
 export interface Claim {
   readonly claim: string;
   readonly ours: number;
   /** Null where the peer is not installed. */
   readonly peer: number | null;
-  readonly unit: "s" | "ms";
+  readonly unit: "s" | "ms" | "MB";
   /** peer / ours: above 1 is better for us. */
   readonly ratio: number | null;
   /** What the ratio is expected to reach; null where nothing is expected of it. */
   readonly bar: number | null;
 }
 
-/** A claim from two durations. */
+/** A claim from two durations, or two sizes. */
 export function claim(
   text: string,
   ours: number,

@@ -17,11 +17,13 @@ import { measurePacking } from "./packing.ts";
 import { measurePrefillF32 } from "./prefill-f32.ts";
 import { measurePrefillInt8 } from "./prefill-int8.ts";
 import { measureRidge } from "./ridge.ts";
+import { measureRidgeMemory } from "./ridge-memory.ts";
 import { measureStartUp } from "./start-up.ts";
 
 const MEASUREMENTS = {
   "gating-step": measureGatingStep,
   ridge: measureRidge,
+  "ridge-memory": measureRidgeMemory,
   debias: measureDebias,
   "prefill-f32": measurePrefillF32,
   "prefill-int8": measurePrefillInt8,

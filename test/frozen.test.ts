@@ -121,7 +121,7 @@ test("options of the command line", () => {
       "report: --evaluation --comparisons --out",
       "export: --model --merge --onnx --embeddings --out --backbone --shard-size --heads-dtype --json",
       "import: --backbone --out --objectives --chat-template --gating-pattern --bos --compat --json",
-      "inspect: --quantization --chat-template --json",
+      "inspect: --quantization --chat-template --against --json",
       "data:",
       "describe: --data --objectives --json --format --scale",
       "binarize: --data --out --objectives --lower-is-better --min-margin --pairs --overwrite --strict --json --format --scale",

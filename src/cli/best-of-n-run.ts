@@ -3,12 +3,14 @@
 import type { BestOfNResult, CollectedPrompts } from "../evaluation/best-of-n-scores.ts";
 import type { BestOfNEvaluation } from "../evaluation/evaluate-best-of-n.ts";
 import type { RewardBench2Evaluation } from "../evaluation/evaluate-reward-bench-2.ts";
+import { writeReports } from "./evaluation-report.ts";
 import {
   type EvaluatedModel,
   type EvaluationFlags,
   evaluateModels,
   finishEvaluation,
 } from "./evaluation-run.ts";
+import { note } from "./output.ts";
 
 /** Scores the prompts' responses with every model. */
 export async function evaluatePromptModels(
@@ -42,4 +44,12 @@ export async function finishPrompts(
   const [first] = evaluations;
   const document = evaluations.length === 1 ? first! : { benchmark: first!.benchmark, models: evaluations };
   await finishEvaluation(flags, document, evaluations, printAll);
+  if (flags.out !== undefined) {
+    const pages = await writeReports(
+      flags,
+      flags.out,
+      evaluations.map((evaluation) => ({ evaluation })),
+    );
+    note(`see ${pages}`);
+  }
 }

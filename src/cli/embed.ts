@@ -101,7 +101,7 @@ async function run(flags: EmbedFlags): Promise<void> {
   const signal = interruptSignal();
   let tokens = 0;
   let left = 0;
-  let planned = started;
+  let first: { at: number; tokens: number } | null = null;
   let said = false;
   const manifest = await embed(backbone, chat, {
     ...pick(flags, ["out", "objectives", "partRows", "maxTokens", "overlong", "limit", "strict"]),
@@ -113,7 +113,6 @@ async function run(flags: EmbedFlags): Promise<void> {
     chatSettings,
     signal,
     onPlan: (plan) => {
-      planned = performance.now();
       left = plan.tokens * (1 - plan.rowsDone / plan.rows);
       note(describePlan(plan));
       progress.update(plan.rowsDone, plan.rows);
@@ -121,10 +120,12 @@ async function run(flags: EmbedFlags): Promise<void> {
     onProgress: (at) => {
       tokens = at.tokens;
       progress.update(at.rows, at.totalRows);
-      const measured = (performance.now() - planned) / 1000;
+      // The first part was read and tokenized before: only what comes after the first report tells the rate.
+      first ??= { at: performance.now(), tokens: at.tokens };
+      const measured = (performance.now() - first.at) / 1000;
       if (said || measured < MEASURED_S) return;
       said = true;
-      const rate = at.tokens / measured;
+      const rate = (at.tokens - first.tokens) / measured;
       if (!process.stderr.isTTY)
         note(`about ${formatSeconds((left - at.tokens) / rate)} left at ${formatRate(rate)} tokens/s`);
     },

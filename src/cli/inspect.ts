@@ -4,13 +4,13 @@ import { Command } from "commander";
 import type { ArmoDirectory } from "../armo/model-directory.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import type { ModelDirectory } from "../opening/open-model-directory.ts";
-import { printManifest } from "./embed.ts";
 import { fixed, integer, print, printJson, table } from "./output.ts";
 
 interface InspectFlags {
   json?: boolean;
   quantization?: string | true;
   chatTemplate?: string;
+  against?: string[];
 }
 
 export function inspectCommand(): Command {
@@ -25,6 +25,10 @@ export function inspectCommand(): Command {
       "what int8 and int4 do to it, on a file of preference pairs (default: made-up ones)",
     )
     .option("--chat-template <file>", "for --quantization: Jinja chat template, for a backbone without one")
+    .option(
+      "--against <location...>",
+      "for embeddings: data or embeddings whose prompts they should not hold",
+    )
     .option("--json", "print it as JSON")
     .action(run)
     .addHelpText(
@@ -32,25 +36,19 @@ export function inspectCommand(): Command {
       `
 Examples:
   armorm inspect model
-  armorm inspect embedded/ratings --json
+  armorm inspect embedded/ratings --against rewardbench.jsonl
   armorm inspect ./my-llama --quantization pairs.jsonl`,
     );
 }
 
 async function run(location: string, flags: InspectFlags): Promise<void> {
-  const [
-    { download },
-    { locateCheckpoint },
-    { readManifest },
-    { isModelDirectory, openModelDirectory },
-    { openCheckpoint },
-  ] = await Promise.all([
-    import("./downloads.ts"),
-    import("../checkpoint/location.ts"),
-    import("../embedding/manifest.ts"),
-    import("../opening/open-model-directory.ts"),
-    import("../checkpoint/checkpoint.ts"),
-  ]);
+  const [{ download }, { locateCheckpoint }, { isModelDirectory, openModelDirectory }, { openCheckpoint }] =
+    await Promise.all([
+      import("./downloads.ts"),
+      import("../checkpoint/location.ts"),
+      import("../opening/open-model-directory.ts"),
+      import("../checkpoint/checkpoint.ts"),
+    ]);
   const name = await download(location);
   const { directory } = await locateCheckpoint(name);
   if (flags.quantization !== undefined) {
@@ -59,9 +57,8 @@ async function run(location: string, flags: InspectFlags): Promise<void> {
     return;
   }
   if (existsSync(join(directory, "manifest.json"))) {
-    const manifest = await readManifest(directory);
-    if (flags.json) printJson(manifest);
-    else printManifest(manifest, location);
+    const { inspectEmbeddings } = await import("./inspect-embeddings.ts");
+    await inspectEmbeddings(location, directory, flags);
   } else if (await isModelDirectory(directory)) {
     const model = await openModelDirectory(name);
     if (flags.json) printJson(describeModel(model));

@@ -127,6 +127,27 @@ export class EmbeddingSet {
     }
   }
 
+  /**
+   * Rows with their labels and their responses' lengths, in order, a part at a time: everything but the embeddings. Labels are
+   * those of ratings `[n, K]`, else null; lengths are null where they are not known.
+   */
+  async *annotations(): AsyncGenerator<{
+    readonly rows: readonly RowInfo[];
+    readonly labels: Float32Array | null;
+    readonly responseTokens: Int32Array | null;
+  }> {
+    for await (const part of this.#parts()) {
+      const all = (name: string) => part.tensors.get(name)?.shape[0] ?? 0;
+      yield {
+        rows: part.rows,
+        labels: this.manifest.kind === "ratings" ? await readFloats(part, "labels", 0, all("labels")) : null,
+        responseTokens: this.knowsTexts
+          ? await readInts(part, "response_tokens", 0, all("response_tokens"))
+          : null,
+      };
+    }
+  }
+
   /** What is known of the rows beside their numbers, in order, a part at a time. */
   async *rowInfos(): AsyncGenerator<readonly RowInfo[]> {
     for await (const { rows } of this.#parts()) yield rows;

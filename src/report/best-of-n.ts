@@ -13,7 +13,7 @@ export function bestOfNSection({ evaluations = [] }: ReportData): Html | null {
   return section(
     "bestofn",
     "Best of N",
-    "Share of prompts whose chosen answer is right, against the number of answers N to choose from, with 95\u00a0% intervals. The oracle finds a right answer wherever there is one; majority vote takes the most frequent answer; the random pick is what no choice at all reaches.",
+    "How good the answer is that the model picks from N, with 95\u00a0% intervals: the share of prompts where it is right, or its mean grade. The oracle finds the best answer there is; majority vote takes the most frequent final answer; the random pick is what no choice at all reaches, and the longest and the shortest answer what length alone does.",
     columns(
       sets.map(
         ({
@@ -30,6 +30,8 @@ const LINES = [
   { kind: "oracle", title: "oracle", of: (point: BestOfNPoint) => point.oracle },
   { kind: "majority", title: "majority vote", of: (point: BestOfNPoint) => point.majority },
   { kind: "random", title: "random pick", of: (point: BestOfNPoint) => point.random },
+  { kind: "extreme", title: "longest", of: (point: BestOfNPoint) => point.longest },
+  { kind: "extreme", title: "shortest", of: (point: BestOfNPoint) => point.shortest },
   // Drawn last, over the others.
   { kind: "chosen", title: "this model", of: (point: BestOfNPoint) => point.accuracy },
 ] as const;
@@ -103,10 +105,29 @@ function spread(places: readonly number[]): number[] {
 
 function table(curve: readonly BestOfNPoint[]): Html {
   const rows = curve.map(
-    ({ n, prompts, accuracy, interval, oracle, majority, random }) => html`<tr><th>${integer(n)}</th>
+    ({
+      n,
+      prompts,
+      accuracy,
+      interval,
+      oracle,
+      majority,
+      random,
+      longest,
+      shortest,
+    }) => html`<tr><th>${integer(n)}</th>
 <td class="number quiet">${integer(prompts)}</td><td class="number"><b>${percent(accuracy)}</b></td><td class="number quiet">${intervalText(interval)}</td>
-${[oracle, majority, random].map((value) => html`<td class="number">${percent(value)}</td>`)}</tr>`,
+${[oracle, majority, random, longest, shortest].map((value) => html`<td class="number">${percent(value)}</td>`)}</tr>`,
   );
-  const titles = ["prompts", "this model", "95 % interval", "oracle", "majority vote", "random pick"];
+  const titles = [
+    "prompts",
+    "this model",
+    "95 % interval",
+    "oracle",
+    "majority vote",
+    "random pick",
+    "longest",
+    "shortest",
+  ];
   return html`<div class="scroll"><table><thead><tr><th>N</th>${titles.map((title) => html`<th class="number">${title}</th>`)}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }

@@ -20,8 +20,8 @@ export interface StoredRewardBench2
 }
 
 /** One N, as far as it is shown. */
-export type BestOfNPoint = Omit<EvaluatedPoint, "longest" | "shortest">;
-export interface StoredBestOfN extends Pick<BestOfNEvaluation, "benchmark"> {
+export type BestOfNPoint = EvaluatedPoint;
+export interface StoredBestOfN extends Pick<BestOfNEvaluation, "benchmark" | "graded"> {
   readonly curve: readonly BestOfNPoint[];
 }
 

@@ -111,11 +111,12 @@ svg path { fill: none; }
 .baseline .whisker { stroke: var(--quiet); }
 .baseline .dot, .baseline .bar { fill: var(--quiet); }
 .reach { stroke: var(--ink); stroke-width: 1.5; }
-.oracle, .majority, .random { color: var(--quiet); }
-.oracle .line, .majority .line, .random .line { stroke: currentColor; stroke-width: 1.5; }
-.oracle .dot, .majority .dot, .random .dot { fill: currentColor; }
+.oracle, .majority, .random, .extreme { color: var(--quiet); }
+.oracle .line, .majority .line, .random .line, .extreme .line { stroke: currentColor; stroke-width: 1.5; }
+.oracle .dot, .majority .dot, .random .dot, .extreme .dot { fill: currentColor; }
 .majority .line { stroke-dasharray: 6 4; }
 .random .line { stroke-dasharray: 2 4; }
+.extreme .line { stroke-dasharray: 6 4; opacity: 0.7; }
 .chosen .line { stroke-width: 2.5; }
 .chosen text { fill: var(--accent); font-weight: 650; }
 .negative, circle.before { fill: var(--second); }

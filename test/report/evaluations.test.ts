@@ -222,20 +222,22 @@ test("best of N: the chosen answer against N, beside oracle, majority vote and r
     oracle: 0.5 + n / 10,
     majority: n === 1 ? null : 0.41,
     random: 0.4,
+    longest: 0.45,
+    shortest: 0.35,
   }));
-  const page = render({ name: "sums", evaluation: { benchmark: "best-of-n", curve } });
+  const page = render({ name: "sums", evaluation: { benchmark: "best-of-n", graded: false, curve } });
   expect(sectionsOf(page)).toEqual(["bestofn"]);
   const words = wordsOf(page);
   expect(words).toContain("best of 4 60.0 % 95 %: 50.0 … 70.0 %, sums");
-  expect(words).toContain("4 100 60.0 % 50.0 … 70.0 % 90.0 % 41.0 % 40.0 %");
-  expect(words).toContain("1 100 45.0 % 35.0 … 55.0 % 60.0 % – 40.0 %");
+  expect(words).toContain("4 100 60.0 % 50.0 … 70.0 % 90.0 % 41.0 % 40.0 % 45.0 % 35.0 %");
+  expect(words).toContain("1 100 45.0 % 35.0 … 55.0 % 60.0 % – 40.0 % 45.0 % 35.0 %");
   expect(words).toContain("this model, N = 2: 50.0 %");
   expect(words).not.toContain("majority vote, N = 1");
   // Labels stand at least a line apart, whatever the values are.
   const places = [...page.matchAll(/<text x="412" y="([\d.]+)">/g)]
     .map(([, y]) => Number(y))
     .sort((a, b) => a - b);
-  expect(places).toHaveLength(4);
+  expect(places).toHaveLength(6);
   for (const [i, y] of places.entries())
     if (i > 0) expect(y - places[i - 1]!).toBeGreaterThanOrEqual(15 - 0.02);
 });
