@@ -37,3 +37,36 @@ export function calibrationBins(margins: Iterable<number>, marginScale: number):
     n === 0 ? [] : [{ from: bound(b), to: bound(b + 1), n, predicted: predicted / n, observed: right / n }],
   );
 }
+
+/** Expected calibration error: mean distance of what bins predict from what happened, over all pairs. NaN without pairs. */
+export function calibrationError(bins: readonly CalibrationBin[]): number {
+  let [error, pairs] = [0, 0];
+  for (const { n, predicted, observed } of bins) {
+    error += n * Math.abs(predicted - observed);
+    pairs += n;
+  }
+  return error / pairs;
+}
+
+/** Whether σ(β · margin) means what it says. */
+export interface Calibration {
+  readonly bins: readonly CalibrationBin[];
+  readonly calibrationError: number;
+  /** Mean (1 − p)², p the probability given to the chosen response: 0.25 for a coin. */
+  readonly brierScore: number;
+  /** Mean −ln p: ln 2 = 0.693 for a coin. */
+  readonly logLoss: number;
+}
+
+/** @param marginScale β > 0. */
+export function calibrationOf(margins: readonly number[], marginScale: number): Calibration {
+  const bins = calibrationBins(margins, marginScale);
+  let [brier, loss] = [0, 0];
+  for (const margin of margins) {
+    const logit = marginScale * margin;
+    brier += (1 / (1 + Math.exp(logit))) ** 2;
+    loss += Math.max(-logit, 0) + Math.log1p(Math.exp(-Math.abs(logit))); // softplus(−logit)
+  }
+  const N = margins.length;
+  return { bins, calibrationError: calibrationError(bins), brierScore: brier / N, logLoss: loss / N };
+}

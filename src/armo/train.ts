@@ -9,11 +9,13 @@ import {
   type CheckpointOptions,
   type GatingOptions,
   type PromptSource,
+  type TrainGatingOptions,
   trainGating,
 } from "./gating-training.ts";
 import type { Heads } from "./heads.ts";
 import { openProjection } from "./projection.ts";
 import { type DebiasingOptions, fitRewardTransform } from "./reward-transform.ts";
+import { measureSeeds } from "./seed-sensitivity.ts";
 import { sideOfRow } from "./split.ts";
 import { LENGTH, planLabels } from "./training-labels.ts";
 import { baselineAccuracies, responseRewards, rewardPairs, rewardResponses } from "./training-pairs.ts";
@@ -29,13 +31,15 @@ import {
   chooseRows,
   countRows,
   groupNames,
+  lookUpPrompts,
   pairMargins,
   promptKeys,
   type RowUse,
   sortedKeys,
   usedRows,
 } from "./training-rows.ts";
-import { validateHeads } from "./validation.ts";
+import { requireSets } from "./training-sets.ts";
+import { type ValidationPairs, validateHeads } from "./validation.ts";
 
 export interface TrainOptions {
   /** Rated conversations, for stage 1. */
@@ -58,6 +62,11 @@ export interface TrainOptions {
   readonly testFraction?: number;
   /** Decides the splits, the gate's initial weights and its batches. Default 0. */
   readonly seed?: number;
+  /**
+   * Gates to train beside the one that is kept, with the seeds after `seed` on the same pairs and split: the report says how far results
+   * depend on the seed. Costs as many trainings of the gate, none of which is kept in a checkpoint. Default 0.
+   */
+  readonly seedSensitivity?: number;
   readonly regression?: RegressionOptions;
   readonly debiasing?: DebiasingOptions;
   /** Groups of `balance` are subsets, or sources where there is no subset; margins are those of the pairs' data. */
@@ -103,19 +112,20 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
     testFraction = 0,
     dropOverlaps = false,
     seed = 0,
+    seedSensitivity: further = 0,
   } = options;
   const { reference, evaluation = [], signal } = options;
   requireSets(options, validationFraction);
   const { hiddenSize } = ratings[0]!;
   const evaluationKeys = await promptKeys(evaluation);
   const rules = { evaluationKeys, dropOverlaps, testFraction, seed };
-  const { timed, secondsPerStage } = stageClock(options);
+  const staged = stageOrder(options);
 
   // Stage 1: rewards = W · embedding
   const plan = await planLabels(ratings, options.objectives ? { names: options.objectives } : {});
   requireGridOptions(options.debiasing, debiasTargets(plan.objectives, options.debias).length);
   const ratingUse = await chooseRows(ratings, rules);
-  const fit = await timed("regression", () =>
+  const fit = await staged("regression", () =>
     fitObjectives({
       ratings,
       plan,
@@ -137,7 +147,7 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
   await using projection = await openProjection(weights, hiddenSize);
   const rewards = await rewardPairs(pairs, pairUse, projection, K);
   const referenceUse = reference ? await chooseRows(reference, rules) : null;
-  const transform = await timed("debiasing", async () => {
+  const transform = await staged("debiasing", async () => {
     const responses =
       reference && referenceUse
         ? await rewardResponses(reference, trainingRow(referenceUse, validationFraction, seed), projection)
@@ -167,7 +177,8 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
         out,
       ),
   };
-  const { gate, marginScale, history } = await timed("gating", () =>
+  const { onProgress = () => {} } = options;
+  const trainGate = (gateSeed: number, more: Pick<TrainGatingOptions, "checkpoint" | "onProgress">) =>
     trainGating(
       { promptEmbeddings, chosen: rewards.chosen, rejected: rewards.rejected, groups, ...margins },
       {
@@ -176,13 +187,15 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
         numObjectives: K,
         transform: transform.transform,
         split,
-        seed,
-        ...(checkpoint ? { checkpoint } : {}),
+        seed: gateSeed,
         ...(signal ? { signal } : {}),
-        ...(options.onProgress ? { onProgress: options.onProgress } : {}),
+        ...more,
       },
-    ),
+    );
+  const trained = await staged("gating", () =>
+    trainGate(seed, { ...(checkpoint ? { checkpoint } : {}), onProgress }),
   );
+  const { gate, marginScale, history } = trained;
 
   const heads: Heads = {
     objectives,
@@ -192,12 +205,26 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
     gate,
     marginScale,
   };
-  const findings = await validateHeads(heads, {
+  const validationPairs: ValidationPairs = {
     prompts: promptEmbeddings,
     rewards,
     named: validation,
     groupOf: (n) => groups[n]!,
-  });
+    keyOf: (n) => pairUse.keys[rowOf[n]!]!,
+    lookUp: (rows) => lookUpPrompts(pairs, rowOf, rows),
+    seed,
+  };
+  const { diagnostics, ...findings } = await validateHeads(heads, validationPairs);
+  const measured = diagnostics !== null && further > 0;
+  const seeds = measured
+    ? await staged("seeds", () =>
+        measureSeeds(heads, validationPairs, {
+          ...{ seed, trained, further },
+          train: (next, i) =>
+            trainGate(next, { onProgress: (done, steps) => onProgress(i * steps + done, further * steps) }),
+        }),
+      )
+    : null;
   return {
     heads,
     trainingKeys: [...ratings, ...pairs, ...(reference ?? [])].every((set) => set.knowsTexts)
@@ -211,6 +238,7 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
         testFraction,
         dropOverlaps,
         seed,
+        seedSensitivity: further,
         regression: options.regression ?? {},
         debiasing: options.debiasing ?? {},
       },
@@ -244,8 +272,8 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
       },
       validationPairs: validation.length,
       ...findings,
+      diagnostics: diagnostics && { ...diagnostics, seeds },
       history,
-      secondsPerStage,
     },
   };
 }
@@ -311,78 +339,11 @@ function requireGridOptions({ method, correlation }: DebiasingOptions = {}, targ
   );
 }
 
-function requireSets(
-  { ratings, pairs, reference = [], evaluation = [] }: TrainOptions,
-  validationFraction: number,
-): void {
-  if (!(validationFraction > 0)) {
-    throw new InputError(
-      "bad-option",
-      `train: expected a validation fraction above 0, got ${validationFraction}`,
-      "keep some prompts to choose penalties and to stop the gate: 0.2",
-    );
-  }
-  for (const [what, sets] of Object.entries({ ratings, pairs })) {
-    if (sets.length > 0) continue;
-    throw new InputError(
-      "missing-data",
-      `train: expected at least one set of ${what}, got none`,
-      `embed ${what} first`,
-    );
-  }
-  for (const set of ratings) set.expect("ratings");
-  for (const set of pairs) set.expect("pairs");
-  for (const set of reference) set.expect("ratings", "pairs");
-  requireOneBackbone([...ratings, ...pairs, ...reference]);
-  requireSamePrompts([...ratings, ...pairs, ...reference], evaluation);
-}
-
-/** Overlaps are counted by prompt hash: hashes of one thing. */
-function requireSamePrompts(sets: readonly EmbeddingSet[], evaluation: readonly EmbeddingSet[]): void {
-  const hashesOf = ({ manifest }: EmbeddingSet) => manifest.imported?.promptHashes ?? "texts";
-  for (const other of evaluation) {
-    const set = sets.find((one) => hashesOf(one) !== hashesOf(other));
-    if (set === undefined) continue;
-    throw new InputError(
-      "unknown-prompts",
-      `${other.directory}: expected prompts known by their ${hashesOf(set)} as in ${set.directory}, got ${hashesOf(other)}`,
-      "leave --evaluation out: which prompts they share cannot be counted",
-    );
-  }
-}
-
-function requireOneBackbone(sets: readonly EmbeddingSet[]): void {
-  const [first] = sets;
-  for (const set of sets) {
-    const [a, b] = [first!.manifest, set.manifest];
-    const same =
-      a.backbone.fingerprint === b.backbone.fingerprint && a.chat.fingerprint === b.chat.fingerprint;
-    if (same && a.backbone.dtype !== b.backbone.dtype) {
-      throw new InputError(
-        "wrong-backbone",
-        `${set.directory}: expected states in ${a.backbone.dtype} as in ${first!.directory}, got ${b.backbone.dtype}`,
-        "embed all sets with one --dtype: heads would learn the difference",
-      );
-    }
-    if (same) continue;
-    throw new InputError(
-      "wrong-backbone",
-      `${set.directory}: expected the backbone and chat of ${first!.directory}, got ${b.backbone.location} embedded otherwise`,
-      "embed all sets with one backbone and the same chat options",
-    );
-  }
-}
-
-/** Announces stages and measures them. */
-function stageClock({ signal, onStage }: TrainOptions) {
-  const secondsPerStage = { regression: 0, debiasing: 0, gating: 0 };
-  const timed = async <T>(stage: TrainingStage, work: () => Promise<T>): Promise<T> => {
+/** Announces stages. How long they take is not for the report: the same run gives the same bytes. */
+function stageOrder({ signal, onStage }: TrainOptions) {
+  return <T>(stage: TrainingStage, work: () => Promise<T>): Promise<T> => {
     signal?.throwIfAborted();
     onStage?.(stage);
-    const started = performance.now();
-    const result = await work();
-    secondsPerStage[stage] = (performance.now() - started) / 1000;
-    return result;
+    return work();
   };
-  return { timed, secondsPerStage };
 }

@@ -11,12 +11,12 @@ export interface PairRewards {
   readonly chosen: Float32Array;
   /** `[N, K]` */
   readonly rejected: Float32Array;
-  /** `[N]` tokens of the chosen response − tokens of the rejected one; NaN where they are not known. */
-  readonly lengthDifference: Float32Array;
+  /** `[N, 2]` tokens of the chosen and of the rejected response; NaN where they are not known. */
+  readonly tokens: Float32Array;
 }
 
 /**
- * Reads the used pairs once and projects both responses. Memory: 8K + 4 bytes per pair.
+ * Reads the used pairs once and projects both responses. Memory: 8K + 8 bytes per pair.
  *
  * @throws {InputError} `not-finite`
  */
@@ -30,7 +30,7 @@ export async function rewardPairs(
   const count = used.reduce((sum, flag) => sum + flag, 0);
   const chosen = new Float32Array(count * K);
   const rejected = new Float32Array(count * K);
-  const lengthDifference = new Float32Array(count);
+  const tokens = new Float32Array(2 * count).fill(Number.NaN);
   let row = 0;
   let at = 0;
   for (const set of sets) {
@@ -42,14 +42,12 @@ export async function rewardPairs(
         requireFinite("train", both, "embeddings", `${set.directory}, row ${rows[i]!.row}`);
         chosen.set(rewards.subarray(2 * i * K, (2 * i + 1) * K), at * K);
         rejected.set(rewards.subarray((2 * i + 1) * K, (2 * i + 2) * K), at * K);
-        lengthDifference[at] = responseTokens
-          ? responseTokens[2 * i]! - responseTokens[2 * i + 1]!
-          : Number.NaN;
+        if (responseTokens) tokens.set(responseTokens.subarray(2 * i, 2 * i + 2), 2 * at);
         at++;
       }
     }
   }
-  return { chosen, rejected, lengthDifference };
+  return { chosen, rejected, tokens };
 }
 
 /** The rewards of both responses of the named pairs, `[2 · pairs, K]`: a distribution of responses. */
@@ -98,7 +96,7 @@ export async function rewardResponses(
 
 /** The accuracies that need no gate, over the named pairs; a tie counts as wrong. NaN for length where one is not known. */
 export function baselineAccuracies(
-  { chosen, rejected, lengthDifference }: PairRewards,
+  { chosen, rejected, tokens }: PairRewards,
   named: ArrayLike<number>,
   transform: ArrayLike<number>,
   numObjectives: number,
@@ -111,6 +109,7 @@ export function baselineAccuracies(
     return sum / K;
   });
   const right = { "uniform gate": 0, "regression mean": 0, "prefer the longer": 0, "prefer the shorter": 0 };
+  let unknown = 0;
   for (let i = 0; i < named.length; i++) {
     const pair = named[i]!;
     let [regression, gated] = [0, 0];
@@ -121,12 +120,13 @@ export function baselineAccuracies(
     }
     if (gated > 0) right["uniform gate"]++;
     if (regression > 0) right["regression mean"]++;
-    if (lengthDifference[pair]! > 0) right["prefer the longer"]++;
-    if (lengthDifference[pair]! < 0) right["prefer the shorter"]++;
+    const longer = tokens[2 * pair]! - tokens[2 * pair + 1]!;
+    if (longer > 0) right["prefer the longer"]++;
+    if (longer < 0) right["prefer the shorter"]++;
+    if (Number.isNaN(longer)) unknown++;
   }
   const share = (count: number) => count / named.length;
-  const lengths = Array.from(named, (pair) => lengthDifference[pair]!);
-  const lengthShare = (count: number) => (lengths.some(Number.isNaN) ? Number.NaN : share(count));
+  const lengthShare = (count: number) => (unknown > 0 ? Number.NaN : share(count));
   return {
     "uniform gate": share(right["uniform gate"]),
     "regression mean": share(right["regression mean"]),

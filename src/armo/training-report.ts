@@ -1,5 +1,6 @@
 import type { Objective } from "../reward-model.ts";
-import type { CalibrationBin } from "./calibration.ts";
+import type { Calibration } from "./calibration.ts";
+import type { TrainingDiagnostics } from "./diagnostics.ts";
 import type { GateMeans } from "./gate-means.ts";
 import type { GatingHistory } from "./gating-training.ts";
 import { pearson } from "./pearson.ts";
@@ -7,7 +8,7 @@ import type { Correlation, DebiasStatus, RewardTransform } from "./reward-transf
 import type { RidgeCaution, RidgeFit } from "./ridge.ts";
 import { spearman } from "./spearman.ts";
 
-export type TrainingStage = "regression" | "debiasing" | "gating";
+export type TrainingStage = "regression" | "debiasing" | "gating" | "seeds";
 
 /** How one objective was fitted. Errors are mean squared errors on the validation prompts, on the scale of rewards. */
 export interface ObjectiveReport {
@@ -100,9 +101,10 @@ export interface TrainingReport {
   /** On the validation pairs, by subset, or by source where there is no subset. */
   readonly gating: GateMeans;
   /** Of σ(β · margin) on the validation pairs; null where training had no margin scale. */
-  readonly calibration: readonly CalibrationBin[] | null;
+  readonly calibration: Calibration | null;
+  /** Null without validation pairs. */
+  readonly diagnostics: TrainingDiagnostics | null;
   readonly history: GatingHistory;
-  readonly secondsPerStage: Readonly<Record<TrainingStage, number>>;
 }
 
 /** Row `k` of a regression, for the report. */

@@ -2,6 +2,7 @@
 
 import type { EmbeddingSet } from "../embedding/embedding-set.ts";
 import { InputError } from "../errors.ts";
+import type { PromptName } from "./prompt-clusters.ts";
 import { sideOfRow } from "./split.ts";
 import type { RowCounts } from "./training-report.ts";
 
@@ -89,6 +90,26 @@ export async function groupNames(sets: readonly EmbeddingSet[], { used }: RowUse
         const name = subset ?? source;
         if (!kept.has(name)) kept.set(name, name);
         names.push(kept.get(name)!);
+      }
+    }
+  }
+  return names;
+}
+
+/** Where the prompts of some used rows are to be found. @param rowOf The numbers of the used rows over all sets. */
+export async function lookUpPrompts(
+  sets: readonly EmbeddingSet[],
+  rowOf: ArrayLike<number>,
+  used: readonly number[],
+): Promise<Map<number, PromptName>> {
+  const wanted = new Map(used.map((n) => [rowOf[n]!, n]));
+  const names = new Map<number, PromptName>();
+  let at = 0;
+  for (const set of sets) {
+    for await (const infos of set.rowInfos()) {
+      for (const { row, id, source, promptHash } of infos) {
+        const n = wanted.get(at++);
+        if (n !== undefined) names.set(n, { set: set.directory, row, id, source, promptHash });
       }
     }
   }

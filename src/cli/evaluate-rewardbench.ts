@@ -202,10 +202,7 @@ function printTable(evaluations: readonly (RewardBenchEvaluation & { readonly mo
         .map(([name, figures]) => line(`  ${name}`, figures)),
     ]),
     ...lengths.map(([name, figures]) => line(name, figures)),
-    [
-      pc.dim("published, not measured here"),
-      ...columns.slice(1).map(() => ""),
-    ],
+    [pc.dim("published, not measured here"), ...columns.slice(1).map(() => "")],
     ...PUBLISHED_SCORES.map(({ model, overall, sections, priorSets }) =>
       [
         `  ${model}`,

@@ -3,6 +3,7 @@ import type { Balance, GatingPreset } from "../armo/gating-training.ts";
 import type { Correlation } from "../armo/reward-transform.ts";
 import { remedyFor } from "../armo/ridge-status.ts";
 import type { TrainingReport, TrainingStage } from "../armo/training-report.ts";
+import { printDiagnostics } from "./diagnostics.ts";
 import { Interrupted, interruptSignal } from "./failure.ts";
 import {
   parseBalance,
@@ -39,6 +40,7 @@ interface TrainFlags {
   validationFraction?: number;
   testFraction?: number;
   seed?: number;
+  seedSensitivity?: number;
   preset: GatingPreset;
   steps?: number;
   batchSize?: number;
@@ -97,6 +99,11 @@ export function trainCommand(): Command {
     )
     .option("--test-fraction <share>", "prompts kept for evaluation afterwards (default: 0)", parseFraction)
     .option("--seed <n>", "decides splits, initial weights and batches (default: 0)", parseInteger)
+    .option(
+      "--seed-sensitivity <n>",
+      "train n more gates with the next seeds, to see what results owe to the seed (default: 0)",
+      parsePositiveInteger,
+    )
     .addOption(
       new Option(
         "--preset <name>",
@@ -146,8 +153,14 @@ async function run(flags: TrainFlags): Promise<void> {
   const open = (directories: readonly string[]) => Promise.all(directories.map(openEmbeddingSet));
   const debias = flags.debias?.length === 1 && flags.debias[0] === "none" ? [] : flags.debias;
   const started = performance.now();
+  if (flags.seedSensitivity !== undefined) {
+    note(
+      `the gate is trained ${integer(flags.seedSensitivity + 1)} times: once to be kept, and once for each further seed`,
+    );
+  }
   let progress = startProgress("", "");
   let stage: TrainingStage | undefined;
+  const seconds = stopwatch();
   const report = await trainModel({
     ...pick(flags, [
       "out",
@@ -157,6 +170,7 @@ async function run(flags: TrainFlags): Promise<void> {
       "validationFraction",
       "testFraction",
       "seed",
+      "seedSensitivity",
     ]),
     ratings: await open(flags.ratings),
     pairs: await open(flags.pairs),
@@ -189,8 +203,9 @@ async function run(flags: TrainFlags): Promise<void> {
     signal: interruptSignal(),
     onStage: (next) => {
       stage = next;
+      seconds.begin(next);
       progress.stop();
-      progress = startProgress(stage, stage === "gating" ? "steps" : "rows");
+      progress = startProgress(stage, stage === "gating" || stage === "seeds" ? "steps" : "rows");
     },
     onProgress: (done, total) => progress.update(done, total),
   })
@@ -201,7 +216,10 @@ async function run(flags: TrainFlags): Promise<void> {
     .finally(() => progress.stop());
   const page = await writeReport(flags.out);
   if (flags.json) printJson(report);
-  else printTrainingReport(report);
+  else {
+    printTrainingReport(report);
+    print(seconds.taken());
+  }
   note(`${flags.out} written in ${formatSeconds((performance.now() - started) / 1000)}; see ${page}`);
 }
 
@@ -226,8 +244,21 @@ function printTrainingReport(report: TrainingReport): void {
   print(`on ${integer(report.validationPairs)} validation pairs, the preferred response wins by`);
   const accuracies = Object.entries(report.accuracy).map(([name, accuracy]) => [name, percent(accuracy)]);
   print(table([{ title: "" }, { title: "accuracy", align: "right" }], accuracies));
-  const seconds = Object.entries(report.secondsPerStage).map(([stage, s]) => `${stage} ${formatSeconds(s)}`);
-  print(seconds.join(", "));
+  if (report.diagnostics) printDiagnostics(report.diagnostics);
+}
+
+/** How long each stage took; `taken` ends the last one. */
+function stopwatch() {
+  const begun: { readonly stage: string; readonly at: number }[] = [];
+  return {
+    begin: (stage: string) => void begun.push({ stage, at: performance.now() }),
+    taken(): string {
+      const end = performance.now();
+      return begun
+        .map(({ stage, at }, i) => `${stage} ${formatSeconds(((begun[i + 1]?.at ?? end) - at) / 1000)}`)
+        .join(", ");
+    },
+  };
 }
 
 function objectiveTable({ objectives, transform, debias, correlation }: TrainingReport): string {

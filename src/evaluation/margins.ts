@@ -1,6 +1,5 @@
-// How far apart a model puts the two responses of a pair, and whether its probabilities hold.
+// How far apart a model puts the two responses of a pair.
 
-import { type CalibrationBin, calibrationBins } from "../armo/calibration.ts";
 import { percentile } from "./bootstrap.ts";
 
 /** The distribution of score(chosen) − score(rejected). */
@@ -49,29 +48,4 @@ function histogramOf(sorted: Float64Array): MarginSummary["histogram"] {
     counts[Math.min(counts.length - 1, Math.max(0, Math.floor(margin / width) - first))]!.n++;
   }
   return counts;
-}
-
-/** Whether σ(β · margin) means what it says. */
-export interface Calibration {
-  readonly bins: readonly CalibrationBin[];
-  /** Expected calibration error: mean distance of what bins predict from what happened, over all pairs. */
-  readonly calibrationError: number;
-  /** Mean (1 − p)², p the probability given to the chosen response: 0.25 for a coin. */
-  readonly brierScore: number;
-  /** Mean −ln p: ln 2 = 0.693 for a coin. */
-  readonly logLoss: number;
-}
-
-/** @param marginScale β > 0. */
-export function calibrationOf(margins: readonly number[], marginScale: number): Calibration {
-  const bins = calibrationBins(margins, marginScale);
-  let [error, brier, loss] = [0, 0, 0];
-  for (const { n, predicted, observed } of bins) error += n * Math.abs(predicted - observed);
-  for (const margin of margins) {
-    const logit = marginScale * margin;
-    brier += (1 / (1 + Math.exp(logit))) ** 2;
-    loss += Math.max(-logit, 0) + Math.log1p(Math.exp(-Math.abs(logit))); // softplus(−logit)
-  }
-  const N = margins.length;
-  return { bins, calibrationError: error / N, brierScore: brier / N, logLoss: loss / N };
 }

@@ -1,12 +1,14 @@
 // What one accuracy hides: margins, length, single objectives, the pairs that went most wrong.
 
+import { type Calibration, calibrationOf } from "../armo/calibration.ts";
 import type { GateMeans } from "../armo/gate-means.ts";
+import { type ObjectiveAccuracy, objectiveAccuracies } from "../armo/objective-accuracy.ts";
 import { spearman } from "../armo/spearman.ts";
 import type { ByObjective } from "../reward-model.ts";
 import { type Accuracy, accuracyOf } from "./accuracy.ts";
 import type { CollectedPairs } from "./collect-pairs.ts";
 import type { RejectedRow } from "./collect-rows.ts";
-import { type Calibration, calibrationOf, type MarginSummary, summarizeMargins } from "./margins.ts";
+import { type MarginSummary, summarizeMargins } from "./margins.ts";
 import type { ScoredPair } from "./pair-scores.ts";
 
 /** How accuracy and margins depend on which response is the longer one, in tokens. */
@@ -17,18 +19,6 @@ export interface LengthAnalysis {
   readonly equal: Accuracy;
   /** Spearman's correlation of margin and length difference; NaN where one does not vary. */
   readonly correlation: number;
-}
-
-/** What one objective does for the accuracy. */
-export interface ObjectiveAccuracy {
-  /** Of the objective's own reward. */
-  readonly alone: number;
-  /** Of the score without its contribution; NaN for a model of one objective. */
-  readonly without: number;
-  /** Mean contribution to the margin; they sum to the mean margin. */
-  readonly meanContribution: number;
-  /** Spearman's correlation of its reward difference with the length difference. */
-  readonly lengthCorrelation: number;
 }
 
 /** A pair that the model has wrong, or nearly. */
@@ -146,36 +136,15 @@ function analyzeLength(pairs: readonly ScoredPair[], margins: readonly number[])
 
 function analyzeObjectives(pairs: readonly ScoredPair[]): Record<string, ObjectiveAccuracy> {
   const names = Object.keys(pairs[0]!.contributions);
-  const n = pairs.length;
-  const lengths = pairs.map(({ lengthDifference }) => lengthDifference);
-  return Object.fromEntries(
-    names.map((name) => {
-      let [alone, without, sum] = [0, 0, 0];
-      for (const { contributions, rewardDifferences } of pairs) {
-        const contribution = contributions[name]!;
-        if (rewardDifferences[name]! > 0) alone++;
-        if (sumOfOthers(contributions, name) > 0) without++;
-        sum += contribution;
-      }
-      const rewards = pairs.map(({ rewardDifferences }) => rewardDifferences[name]!);
-      return [
-        name,
-        {
-          alone: alone / n,
-          without: names.length === 1 ? Number.NaN : without / n,
-          meanContribution: sum / n,
-          lengthCorrelation: spearman(rewards, lengths),
-        },
-      ];
-    }),
-  );
-}
-
-/** Summed anew: margin − contribution would leave rounding where the others are 0. */
-function sumOfOthers(contributions: ByObjective, name: string): number {
-  let sum = 0;
-  for (const [other, contribution] of Object.entries(contributions)) if (other !== name) sum += contribution;
-  return sum;
+  const table = (of: "contributions" | "rewardDifferences") =>
+    pairs.flatMap((pair) => names.map((name) => pair[of][name]!));
+  return objectiveAccuracies({
+    names,
+    margins: pairs.map(({ margin }) => margin),
+    contributions: table("contributions"),
+    rewardDifferences: table("rewardDifferences"),
+    lengthDifferences: pairs.map(({ lengthDifference }) => lengthDifference),
+  });
 }
 
 function hardestOf(pairs: readonly ScoredPair[]): HardPair[] {

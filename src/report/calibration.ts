@@ -1,21 +1,11 @@
-import type { CalibrationBin } from "../armo/calibration.ts";
+import { type Calibration, type CalibrationBin, calibrationError } from "../armo/calibration.ts";
 import { wilsonInterval } from "../evaluation/intervals.ts";
-import type { Calibration } from "../evaluation/margins.ts";
 import { type Html, html } from "./html.ts";
 import { fixed, integer, isNumber, percent } from "./numbers.ts";
-import type { ReportData } from "./report-data.ts";
+import type { ReportData, StoredTraining } from "./report-data.ts";
 import { at, linear, ticks } from "./scale.ts";
 import { section } from "./section.ts";
 import { ofPairs } from "./stored-evaluations.ts";
-
-/** Expected calibration error: the mean distance of what was predicted from what happened, over all pairs. */
-export function calibrationError(bins: readonly CalibrationBin[]): number {
-  const pairs = bins.reduce((sum, { n }) => sum + n, 0);
-  return bins.reduce(
-    (sum, { n, predicted, observed }) => sum + (n / pairs) * Math.abs(predicted - observed),
-    0,
-  );
-}
 
 type CalibrationSet = Pick<Calibration, "bins"> & Partial<Calibration>;
 
@@ -23,7 +13,7 @@ type CalibrationSet = Pick<Calibration, "bins"> & Partial<Calibration>;
 export function calibrationSection({ evaluations = [], training }: ReportData): Html | null {
   const sets = [
     ...ofPairs(evaluations).map(({ name, evaluation }) => ({ name, ...evaluation.calibration })),
-    { name: "validation pairs", bins: training?.calibration ?? [] },
+    { name: "validation pairs", ...(training && trainingCalibration(training)) },
   ].flatMap(({ bins = [], ...set }) => (bins.length > 0 ? [{ ...set, bins }] : []));
   if (sets.length === 0) return null;
   const figures = sets.map(
@@ -38,7 +28,13 @@ export function calibrationSection({ evaluations = [], training }: ReportData): 
   );
 }
 
-/** Of what training stores, the bins are all that is known. */
+/** Of the validation pairs. Earlier versions stored the bins alone. */
+export function trainingCalibration({ calibration }: StoredTraining): CalibrationSet | null {
+  return Array.isArray(calibration)
+    ? { bins: calibration }
+    : ((calibration ?? null) as CalibrationSet | null);
+}
+
 function describe({ bins, calibrationError: error, brierScore, logLoss }: CalibrationSet): string {
   const pairs = bins.reduce((sum, { n }) => sum + n, 0);
   const distance = `mean distance ${percent(error ?? calibrationError(bins))} over ${integer(pairs)} pairs`;

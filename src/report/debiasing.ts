@@ -1,4 +1,3 @@
-import type { DebiasReport } from "../armo/training-report.ts";
 import { type Html, html } from "./html.ts";
 import { fixed, isNumber } from "./numbers.ts";
 import type { StoredTraining } from "./report-data.ts";
@@ -18,9 +17,25 @@ export function debiasingPlots({ debias, transform, correlation }: StoredTrainin
       : [
           html`<h3>What debiasing did about ${target}</h3>
 <p class="note">${measure} between each reward and ${target} over the responses to validation prompts, which debiasing has not seen: <span class="key before">raw reward</span> <span class="key after">debiased</span>. Nearer to 0 is better; a correlation below 0 is left as it is.</p>
-<figure class="wide">${dumbbells(rows, v, target)}</figure>`,
+<figure class="wide">${dumbbells(
+            rows.map(({ name, status, heldOutBefore, heldOutAfter }) => ({
+              name,
+              before: heldOutBefore[v]!,
+              after: heldOutAfter[v]!,
+              ...(status === "ok" ? {} : { note: status }),
+            })),
+            `Correlation with ${target}, before and after debiasing`,
+          )}</figure>`,
         ];
   });
+}
+
+/** One line of a plot: two values, and what else there is to know. */
+export interface Dumbbell {
+  readonly name: string;
+  readonly before: number;
+  readonly after: number;
+  readonly note?: string;
 }
 
 const WIDTH = 500;
@@ -29,8 +44,9 @@ const VALUES = 96;
 const ROW = 26;
 const TOP = 24;
 
-function dumbbells(rows: readonly DebiasReport[], v: number, target: string): Html {
-  const values = rows.flatMap((row) => [row.heldOutBefore[v]!, row.heldOutAfter[v]!]);
+/** Before and after, one line each. @param label What the drawing shows, for who cannot see it. */
+export function dumbbells(rows: readonly Dumbbell[], label: string): Html {
+  const values = rows.flatMap(({ before, after }) => [before, after]);
   // Outwards to the next fifth, and 0 is always there.
   const domain = [
     Math.floor(Math.min(0, ...values) * 5) / 5,
@@ -44,15 +60,14 @@ function dumbbells(rows: readonly DebiasReport[], v: number, target: string): Ht
     ) => html`<path class="${value === 0 ? "zero" : "grid"}" d="M${at(x(value))} ${TOP - 4}V${height - 4}"/>
 <text x="${at(x(value))}" y="12" text-anchor="middle">${fixed(value, 1)}</text>`,
   );
-  const marks = rows.map((row, i) => {
-    const [before, after] = [row.heldOutBefore[v]!, row.heldOutAfter[v]!];
+  const marks = rows.map(({ name, before, after, note }, i) => {
     const y = TOP + (i + 0.5) * ROW;
     const change = `${fixed(before, 2)} → ${fixed(after, 2)}`;
-    return html`<g><title>${row.name}: ${change}${row.status === "ok" ? "" : ` (${row.status})`}</title>
-<text class="label" x="${LABELS}" y="${y + 4}" text-anchor="end">${shorten(row.name, 24)}</text>
+    return html`<g><title>${name}: ${change}${note && ` (${note})`}</title>
+<text class="label" x="${LABELS}" y="${y + 4}" text-anchor="end">${shorten(name, 24)}</text>
 <path class="link" d="M${at(x(before))} ${y}H${at(x(after))}"/>
 <circle class="before" cx="${at(x(before))}" cy="${y}" r="5"/><circle class="after" cx="${at(x(after))}" cy="${y}" r="5"/>
 <text class="value" x="${WIDTH}" y="${y + 4}" text-anchor="end">${change}</text></g>`;
   });
-  return html`<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="Correlation with ${target}, before and after debiasing">${grid}${marks}</svg>`;
+  return html`<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${label}">${grid}${marks}</svg>`;
 }

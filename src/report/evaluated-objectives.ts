@@ -1,7 +1,8 @@
-import type { ObjectiveAccuracy } from "../evaluation/pair-analysis.ts";
+import type { TrainingDiagnostics } from "../armo/diagnostics.ts";
+import type { ObjectiveAccuracy } from "../armo/objective-accuracy.ts";
 import { type Html, html } from "./html.ts";
 import { fixed, isNumber, percent, points, signed } from "./numbers.ts";
-import type { ReportData } from "./report-data.ts";
+import type { ReportData, StoredTraining } from "./report-data.ts";
 import { at, extent, linear, type Scale } from "./scale.ts";
 import { columns, section } from "./section.ts";
 import { type Named, ofPairs, type StoredPairAnalysis } from "./stored-evaluations.ts";
@@ -9,7 +10,9 @@ import { type Named, ofPairs, type StoredPairAnalysis } from "./stored-evaluatio
 /** What each objective does for the accuracy, and adds to the margin. Models of one objective have nothing to tell apart. */
 export function evaluatedObjectiveSection({ evaluations = [], training }: ReportData): Html | null {
   const targets = new Set(training?.debias);
-  const tables = ofPairs(evaluations).flatMap((named) => table(named, targets) ?? []);
+  const validation = training?.diagnostics && ofValidation(training, training.diagnostics);
+  const sets = [...ofPairs(evaluations).map(ofEvaluation), ...(validation ? [validation] : [])];
+  const tables = sets.flatMap((set) => table(set, targets) ?? []);
   if (tables.length === 0) return null;
   return section(
     "contributions",
@@ -20,14 +23,41 @@ ${targets.size > 0 && html`<p class="note">* What it adds is what debiasing take
   );
 }
 
-function table({ name, evaluation }: Named<StoredPairAnalysis>, targets: ReadonlySet<string>): Html | null {
-  const objectives = Object.entries(evaluation.objectives ?? {});
+interface ObjectiveSet {
+  readonly name: string;
+  readonly objectives: Readonly<Record<string, StoredObjective>>;
+  /** Of all together. */
+  readonly accuracy: number;
+  readonly meanMargin: number | undefined;
+  readonly lengthCorrelation: number | undefined;
+}
+
+/** Earlier versions do not know which pairs turn over. */
+type StoredObjective = Omit<ObjectiveAccuracy, "flips">;
+
+const ofEvaluation = ({ name, evaluation }: Named<StoredPairAnalysis>): ObjectiveSet => ({
+  name,
+  objectives: evaluation.objectives ?? {},
+  accuracy: rightShare(evaluation),
+  meanMargin: evaluation.margins?.mean,
+  lengthCorrelation: evaluation.length?.correlation,
+});
+
+const ofValidation = ({ accuracy }: StoredTraining, { objectives }: TrainingDiagnostics): ObjectiveSet => ({
+  name: "validation pairs",
+  objectives,
+  accuracy: accuracy["trained gate"],
+  meanMargin: Object.values(objectives).reduce((sum, { meanContribution }) => sum + meanContribution, 0),
+  lengthCorrelation: undefined,
+});
+
+function table(set: ObjectiveSet, targets: ReadonlySet<string>): Html | null {
+  const { name, accuracy, meanMargin: total } = set;
+  const objectives = Object.entries(set.objectives);
   if (objectives.length < 2) return null;
   const sorted = objectives.sort(
     ([, a], [, b]) => Math.abs(b.meanContribution) - Math.abs(a.meanContribution),
   );
-  const accuracy = rightShare(evaluation);
-  const total = evaluation.margins?.mean;
   const x = linear(extent([0, total ?? 0, ...sorted.map(([, { meanContribution }]) => meanContribution)]), [
     4,
     WIDTH - 4,
@@ -38,7 +68,7 @@ function table({ name, evaluation }: Named<StoredPairAnalysis>, targets: Readonl
   return html`<div class="scroll"><table class="contributions">
 <thead><tr><th>${name}</th><th class="number">alone</th><th class="number">without it</th><th class="number">adds to margin</th><th></th><th class="number">ρ with length</th></tr></thead>
 <tbody>${rows}</tbody>
-<tbody><tr class="model"><th>all together</th><td class="number">${percent(accuracy)}</td><td></td><td class="number">${signed(total, 3)}</td><td class="plot">${bar(total ?? Number.NaN, x)}</td><td class="number">${fixed(evaluation.length?.correlation, 2)}</td></tr></tbody></table></div>`;
+<tbody><tr class="model"><th>all together</th><td class="number">${percent(accuracy)}</td><td></td><td class="number">${signed(total, 3)}</td><td class="plot">${bar(total ?? Number.NaN, x)}</td><td class="number">${fixed(set.lengthCorrelation, 2)}</td></tr></tbody></table></div>`;
 }
 
 /** Accuracy over all scored pairs, whatever subsets weigh in the score. */
@@ -50,7 +80,7 @@ function rightShare(evaluation: StoredPairAnalysis): number {
 
 function row(
   name: string,
-  { alone, without, meanContribution, lengthCorrelation }: ObjectiveAccuracy,
+  { alone, without, meanContribution, lengthCorrelation }: StoredObjective,
   accuracy: number,
   x: Scale,
 ): Html {

@@ -1,5 +1,6 @@
 // What a report is made of. Every part may be missing: its sections are then left out.
 
+import type { CalibrationBin } from "../armo/calibration.ts";
 import type { Heads } from "../armo/heads.ts";
 import type { TrainingReport } from "../armo/training-report.ts";
 import type { PairTexts } from "../evaluation/pair-texts.ts";
@@ -7,10 +8,13 @@ import type { Comparison } from "../reward-model.ts";
 import type { ScorerDirectory } from "../scoring/model-directory.ts";
 import type { Named, StoredEvaluation } from "./stored-evaluations.ts";
 
-type Later = "gating" | "calibration";
+type Later = "gating" | "calibration" | "diagnostics";
 
-/** A report of training as it is stored; those of earlier versions lack some parts. */
-export type StoredTraining = Omit<TrainingReport, Later> & Partial<Pick<TrainingReport, Later>>;
+/** A report of training as it is stored; those of earlier versions lack some parts, and of calibration hold the bins alone. */
+export type StoredTraining = Omit<TrainingReport, Later> &
+  Partial<Pick<TrainingReport, "gating" | "diagnostics">> & {
+    readonly calibration?: TrainingReport["calibration"] | readonly CalibrationBin[];
+  };
 
 /** An evaluation and what to call the data. */
 export interface NamedEvaluation extends Named<StoredEvaluation> {

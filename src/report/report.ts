@@ -1,8 +1,10 @@
 import { accuracySection } from "./accuracy.ts";
 import { bestOfNSection } from "./best-of-n.ts";
 import { calibrationSection } from "./calibration.ts";
+import { clusterSection } from "./clusters.ts";
 import { comparisonSection } from "./comparisons.ts";
 import { courseSection } from "./course.ts";
+import { diagnosisSection } from "./diagnosis.ts";
 import { evaluatedObjectiveSection } from "./evaluated-objectives.ts";
 import { gateSection } from "./gate.ts";
 import { hardestSection } from "./hardest.ts";
@@ -34,7 +36,9 @@ ${lengthSection(data)}
 ${evaluatedObjectiveSection(data)}
 ${marginSection(data)}
 ${calibrationSection(data)}
+${diagnosisSection(data)}
 ${gateSection(data)}
+${clusterSection(data)}
 ${hardestSection(data)}
 ${comparisonSection(data)}
 ${objectiveSection(data)}

@@ -24,11 +24,9 @@ export function settingsSection({ model, training }: ReportData): Html | null {
       const text = `${integer(used)} used, ${integer(test)} kept for testing, ${integer(overlaps)} sharing a prompt with evaluation sets (${integer(dropped)} dropped)`;
       facts.push([kind, text]);
     }
-    const seconds = Object.entries(training.secondsPerStage).map(([stage, s]) => `${stage} ${fixed(s, 1)} s`);
     facts.push(
       ["options", optionList(training.options)],
       ["gate training", optionList({ ...training.history.options })],
-      ["time", seconds.join(", ")],
     );
   }
   if (facts.length === 0) return null;

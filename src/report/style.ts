@@ -77,6 +77,9 @@ tr.model small { font-weight: 400; }
 .differs { padding: 0 4px; background: var(--warn); border-radius: 4px; }
 .contributions { max-width: 820px; }
 .sides { width: auto; }
+.dead { max-width: 760px; }
+.nearest > tbody > tr > * { vertical-align: top; }
+.nearest div { white-space: nowrap; }
 .published { color: var(--quiet); }
 .accuracies .quiet { font-weight: 400; font-size: 12px; }
 .accuracies .group { padding-top: 14px; color: var(--quiet); font-size: 12px; }

@@ -1,8 +1,9 @@
+import { calibrationError } from "../armo/calibration.ts";
 import { SECTION_NAMES } from "../evaluation/reward-bench.ts";
 import { type AccuracySet, evaluationAccuracies, validationAccuracies } from "./accuracy.ts";
 import { intervalText } from "./accuracy-rows.ts";
 import { boundsOf, figureOf } from "./best-of-n.ts";
-import { calibrationError } from "./calibration.ts";
+import { trainingCalibration } from "./calibration.ts";
 import { type Content, type Html, html } from "./html.ts";
 import { fixed, integer, isNumber, percent } from "./numbers.ts";
 import type { ReportData, StoredTraining } from "./report-data.ts";
@@ -119,7 +120,7 @@ function evaluationError(named: Named<StoredEvaluation>): Html | null {
 }
 
 function trainingError(training: StoredTraining | undefined): number | null {
-  const bins = training?.calibration ?? [];
+  const bins = (training && trainingCalibration(training))?.bins ?? [];
   return bins.length === 0 ? null : calibrationError(bins);
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { calibrationBins } from "../../src/armo/calibration.ts";
+import { calibrationBins, calibrationError, calibrationOf } from "../../src/armo/calibration.ts";
 
 /** The margin that σ(β · margin) turns into a probability. */
 const marginOf = (probability: number, beta: number) => Math.log(probability / (1 - probability)) / beta;
@@ -40,4 +40,25 @@ test("the probabilities of a Bradley–Terry model are calibrated", () => {
     expect(n).toBe(10);
     expect(predicted - observed).toBeCloseTo(0.01, 10);
   }
+});
+
+test("error, Brier score and log loss are those of a sum over pairs; a coin has 0.25 and ln 2", () => {
+  const [margins, beta] = [[2, -0.5, 0.1, 1.3, -3, 0.7], 0.9];
+  const found = calibrationOf(margins, beta);
+  const p = margins.map((margin) => 1 / (1 + Math.exp(-beta * margin)));
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  expect(found.brierScore).toBeCloseTo(mean(p.map((x) => (1 - x) ** 2)), 12);
+  expect(found.logLoss).toBeCloseTo(mean(p.map((x) => -Math.log(x))), 12);
+  const distances = found.bins.map(({ n, predicted, observed }) => (n / 6) * Math.abs(predicted - observed));
+  expect(found.calibrationError).toBeCloseTo(
+    distances.reduce((sum, value) => sum + value, 0),
+    12,
+  );
+  expect(calibrationOf([0, 0], beta)).toMatchObject({
+    brierScore: 0.25,
+    logLoss: Math.LN2,
+    calibrationError: 0,
+  });
+  expect(Number.isFinite(calibrationOf([-2000], 1).logLoss)).toBe(true);
+  expect(calibrationError([])).toBeNaN();
 });

@@ -104,8 +104,8 @@ beforeAll(async () => {
       validationPairs: 2,
       gating: {},
       calibration: null,
+      diagnostics: null,
       history: {} as TrainedModel["report"]["history"],
-      secondsPerStage: { regression: 1, debiasing: 1, gating: 1 },
     },
   };
   await requireWritable(at("model"), false);

@@ -3,6 +3,7 @@ import { calibrationBins } from "../../src/armo/calibration.ts";
 import { createGateMeans } from "../../src/armo/gate-means.ts";
 import type { Heads } from "../../src/armo/heads.ts";
 import { runGate } from "../../src/armo/score.ts";
+import { spearman } from "../../src/armo/spearman.ts";
 import { validateHeads } from "../../src/armo/validation.ts";
 import { createRandom } from "../../src/random.ts";
 
@@ -46,11 +47,17 @@ test("findings over many pairs are those of the heads, pair by pair", async () =
           out.set(prompts.subarray(indices[i]! * H, (indices[i]! + 1) * H), i * H);
       },
     },
-    rewards: { chosen, rejected },
+    rewards: { chosen, rejected, tokens: Float32Array.from({ length: 2 * N }, (_, i) => i % 31) },
     named,
     groupOf: (n: number) => (n % 2 === 0 ? "even" : "odd"),
+    keyOf: BigInt,
+    lookUp: async (rows: readonly number[]) =>
+      new Map(
+        rows.map((row) => [row, { set: "pairs", row, id: `id-${row}`, source: "s", promptHash: `h${row}` }]),
+      ),
+    seed: 3,
   };
-  const { gating, calibration } = await validateHeads(heads, pairs);
+  const { gating, calibration, diagnostics } = await validateHeads(heads, pairs);
 
   const margins: number[] = [];
   const expected = createGateMeans();
@@ -71,10 +78,63 @@ test("findings over many pairs are those of the heads, pair by pair", async () =
       expect(gating[group]!.gatingOutput[name]).toBeCloseTo(value, 6);
   }
   const bins = calibrationBins(margins, 0.8);
-  expect(calibration!.map(({ n }) => n)).toEqual(bins.map(({ n }) => n));
+  expect(calibration!.bins.map(({ n }) => n)).toEqual(bins.map(({ n }) => n));
   for (const [b, bin] of bins.entries()) {
-    expect(calibration![b]!.predicted).toBeCloseTo(bin.predicted, 6);
-    expect(calibration![b]!.observed).toBeCloseTo(bin.observed, 12);
+    expect(calibration!.bins[b]!.predicted).toBeCloseTo(bin.predicted, 6);
+    expect(calibration!.bins[b]!.observed).toBeCloseTo(bin.observed, 12);
   }
+  expect(calibration!.brierScore).toBeCloseTo(
+    margins.reduce((sum, margin) => sum + (1 / (1 + Math.exp(0.8 * margin))) ** 2, 0) / margins.length,
+    6,
+  );
+
+  // Objectives: contributions are those of `scoreEmbedding`, and sum to the margins.
+  const share = (count: number) => count / named.length;
+  const mean = margins.reduce((sum, margin) => sum + margin, 0) / named.length;
+  const { objectives } = diagnostics!;
+  const sum = Object.values(objectives).reduce((total, { meanContribution }) => total + meanContribution, 0);
+  expect(sum).toBeCloseTo(mean, 6);
+  for (const [j, name] of ["x", "y", "z"].entries()) {
+    let [alone, without, flips] = [0, 0, 0];
+    for (const [i, n] of named.entries()) {
+      const g = runGate(heads.gate, prompts.subarray(n * H, (n + 1) * H));
+      const difference = chosen[n * K + j]! - rejected[n * K + j]!;
+      const rest = margins[i]! - g.reduce((c, w, k) => c + w * heads.transform[j * K + k]!, 0) * difference;
+      if (difference > 0) alone++;
+      if (rest > 0) without++;
+      if (rest > 0 !== margins[i]! > 0) flips++;
+    }
+    expect(objectives[name]).toMatchObject({
+      alone: share(alone),
+      without: share(without),
+      flips: share(flips),
+    });
+  }
+
+  // Score and length, before and after the transform, over both responses.
+  const scores = { before: [] as number[], after: [] as number[], lengths: [] as number[] };
+  for (const n of named) {
+    const g = runGate(heads.gate, prompts.subarray(n * H, (n + 1) * H));
+    for (const [side, rewards] of [chosen, rejected].entries()) {
+      const raw = rewards.subarray(n * K, (n + 1) * K);
+      const adjusted = g.map((_, k) => raw.reduce((s, r, j) => s + r * heads.transform[j * K + k]!, 0));
+      scores.before.push(g.reduce((s, w, k) => s + w * raw[k]!, 0));
+      scores.after.push(g.reduce((s, w, k) => s + w * adjusted[k]!, 0));
+      scores.lengths.push((2 * n + side) % 31);
+    }
+  }
+  const { "trained gate": found } = diagnostics!.length!.scores;
+  expect(found.before).toBeCloseTo(spearman(scores.before, scores.lengths), 5);
+  expect(found.after).toBeCloseTo(spearman(scores.after, scores.lengths), 5);
+
+  // The same prompts, the same clusters; each pair is in one of them, and the nearest prompts are named.
+  const { clusters } = diagnostics!.clusters;
+  expect(clusters.reduce((total, { n }) => total + n, 0)).toBe(named.length);
+  expect(clusters[0]!.nearest[0]!.id).toMatch(/^id-\d+$/);
+  expect((await validateHeads(heads, pairs)).diagnostics).toEqual(diagnostics);
+
   expect((await validateHeads({ ...heads, marginScale: null }, pairs)).calibration).toBeNull();
+  const unknown = { ...pairs.rewards, tokens: new Float32Array(2 * N).fill(Number.NaN) };
+  expect((await validateHeads(heads, { ...pairs, rewards: unknown })).diagnostics!.length).toBeNull();
+  expect((await validateHeads(heads, { ...pairs, named: [] })).diagnostics).toBeNull();
 });

@@ -89,6 +89,31 @@ test("subsets are drawn equally often or by weight, and every one of them needs 
   expect(some.stderr).toContain(`got none for`);
 });
 
+test("further seeds are announced, compared and not kept; the same command writes the same report", async () => {
+  const options = ["--steps", "20", "--seed", "4"];
+  const { code, stderr, stdout } = await train("seeds", "plain", ...options, "--seed-sensitivity", "2");
+  expect(code).toBe(0);
+  expect(stderr).toContain("the gate is trained 3 times");
+  expect(stdout).toMatch(
+    /3 seeds: accuracy [0-9.]+ % ± [0-9.]+ %; two of them agree on [0-9.]+ % of the pairs/,
+  );
+  await train("again", "plain", ...options, "--seed-sensitivity", "2");
+  await train("alone", "plain", ...options);
+  const file = (out: string, name: string) => readFileSync(at(`${out}/${name}`));
+  expect(file("again", "training.json").equals(file("seeds", "training.json"))).toBe(true);
+  expect(file("alone", "model.safetensors").equals(file("seeds", "model.safetensors"))).toBe(true);
+
+  const { diagnostics } = JSON.parse(file("seeds", "training.json").toString());
+  expect(diagnostics.seeds.runs.map(({ seed }: { seed: number }) => seed)).toEqual([4, 5, 6]);
+  const losses = diagnostics.seeds.runs.map(({ loss }: { loss: number }) => loss);
+  expect(new Set(losses).size).toBe(3);
+  expect(losses[0]).toBe(historyOf("alone").validationLoss);
+  const [cluster] = diagnostics.clusters.clusters;
+  const ids = data.pairs.map(({ id }) => id);
+  expect(cluster.nearest[0].id).toBe(ids[cluster.nearest[0].row]);
+  expect(JSON.parse(file("alone", "training.json").toString()).diagnostics.seeds).toBeNull();
+}, 120_000);
+
 test.each([
   [["--label-smoothing", "0.5"], "expected a number from 0 up to, not including, 0.5"],
   [["--target-margins", "0"], "expected a number above 0"],

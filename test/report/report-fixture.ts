@@ -62,10 +62,88 @@ export const training: StoredTraining = {
     "small talk": { n: 120, gatingOutput: { tact: 0.834, length: 0.166 } },
     sums: { n: 80, gatingOutput: { tact: 0.217, length: 0.783 } },
   },
-  calibration: [
-    { from: 0.5, to: 0.55, n: 150, predicted: 0.53, observed: 0.56 },
-    { from: 0.7, to: 0.75, n: 50, predicted: 0.72, observed: 0.6 },
-  ],
+  calibration: {
+    bins: [
+      { from: 0.5, to: 0.55, n: 150, predicted: 0.53, observed: 0.56 },
+      { from: 0.7, to: 0.75, n: 50, predicted: 0.72, observed: 0.6 },
+    ],
+    calibrationError: 0.0525,
+    brierScore: 0.231,
+    logLoss: 0.655,
+  },
+  diagnostics: {
+    gate: {
+      entropy: {
+        n: 200,
+        entropy: 0.71,
+        effectiveObjectives: 1.63,
+        ofMeanWeights: 0.92,
+        promptDependence: 0.21,
+        histogram: [
+          { from: 0.5, to: 0.55, n: 80 },
+          { from: 0.85, to: 0.9, n: 120 },
+        ],
+        bySource: {
+          "small talk": { n: 120, entropy: 0.86, effectiveObjectives: 1.81 },
+          sums: { n: 80, entropy: 0.49, effectiveObjectives: 1.4 },
+        },
+      },
+      fixed: {
+        "mean weights": { accuracy: 0.665, changed: 0.085 },
+        "uniform gate": { accuracy: 0.65, changed: 0.115 },
+      },
+      warnings: [{ code: "collapsed", objective: "tact", share: 0.975 }],
+    },
+    clusters: {
+      explained: 0.42,
+      clusters: [
+        {
+          n: 110,
+          prompts: 105,
+          gatingOutput: { tact: 0.811, length: 0.189 },
+          entropy: 0.83,
+          sources: [
+            { name: "small talk", share: 0.9 },
+            { name: "sums", share: 0.1 },
+          ],
+          radius: 0.44,
+          nearest: [{ set: "pairs", row: 1017, id: "p-17", source: "made-up", promptHash: "ab".repeat(32) }],
+        },
+        {
+          n: 90,
+          prompts: 90,
+          gatingOutput: { tact: 0.299, length: 0.701 },
+          entropy: 0.52,
+          sources: [{ name: "sums", share: 1 }],
+          radius: 0.39,
+          nearest: [],
+        },
+      ],
+    },
+    objectives: {
+      tact: { alone: 0.61, without: 0.49, flips: 0.31, meanContribution: 0.052, lengthCorrelation: 0.2 },
+      length: { alone: 0.55, without: 0.7, flips: 0, meanContribution: -0.012, lengthCorrelation: 0.9 },
+    },
+    dead: [{ name: "length", causes: ["constant", "no-flips"], largestMeanWeight: 0.701 }],
+    length: {
+      responses: 400,
+      objectives: { tact: { before: 0.44, after: -0.03 }, length: { before: 0.96, after: Number.NaN } },
+      scores: {
+        "uniform gate": { before: 0.81, after: -0.04 },
+        "trained gate": { before: 0.77, after: 0.12 },
+      },
+    },
+    seeds: {
+      runs: [
+        { seed: 3, accuracy: 0.7, loss: 0.64, bestStep: 2, weights: { tact: 0.6, length: 0.4 } },
+        { seed: 4, accuracy: 0.68, loss: 0.65, bestStep: 3, weights: { tact: 0.55, length: 0.45 } },
+      ],
+      accuracy: { mean: 0.69, standardDeviation: 0.0141 },
+      loss: { mean: 0.645, standardDeviation: 0.0071 },
+      agreement: 0.935,
+      weightDeviations: { tact: 0.035, length: 0.035 },
+    },
+  },
   history: {
     options: {
       preset: "fitted",
@@ -103,7 +181,6 @@ export const training: StoredTraining = {
     validationLoss: 0.64,
     validationAccuracy: 0.7,
   },
-  secondsPerStage: { regression: 1, debiasing: 2, gating: 3 },
 };
 
 export const evaluation: NamedEvaluation & { readonly evaluation: PairEvaluation } = {
@@ -148,8 +225,8 @@ export const evaluation: NamedEvaluation & { readonly evaluation: PairEvaluation
       correlation: 0.3,
     },
     objectives: {
-      tact: { alone: 0.6, without: 0.5, meanContribution: 0.4, lengthCorrelation: 0.1 },
-      length: { alone: 0.28, without: 0.62, meanContribution: 0, lengthCorrelation: 0.9 },
+      tact: { alone: 0.6, without: 0.5, flips: 0.2, meanContribution: 0.4, lengthCorrelation: 0.1 },
+      length: { alone: 0.28, without: 0.62, flips: 0, meanContribution: 0, lengthCorrelation: 0.9 },
     },
     hardest: [
       {

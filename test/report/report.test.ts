@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Calibration } from "../../src/armo/calibration.ts";
 import { html } from "../../src/report/html.ts";
 import { renderReport } from "../../src/report/report.ts";
 import { sectionsOf, wordsOf } from "./page.ts";
@@ -10,6 +11,25 @@ test("everything put into markup is escaped, except markup", () => {
     `<b title="&lt;i title=&quot;a&quot;&gt;&#39;&amp;">&lt;i title=&quot;a&quot;&gt;&#39;&amp;0<br></b>`,
   );
 });
+
+/** Names wherever diagnostics have them. */
+const evilDiagnostics = (evil: string) => {
+  const found = training.diagnostics!;
+  const [cluster] = found.clusters.clusters;
+  const nearest = [{ set: evil, row: 1, id: evil, source: evil, promptHash: evil }];
+  return {
+    ...found,
+    gate: { ...found.gate, warnings: [{ code: "collapsed" as const, objective: evil, share: 1 }] },
+    clusters: {
+      explained: 1,
+      clusters: [{ ...cluster!, gatingOutput: { [evil]: 1 }, sources: [{ name: evil, share: 1 }], nearest }],
+    },
+    objectives: { [evil]: found.objectives.tact!, length: found.objectives.length! },
+    dead: [{ ...found.dead[0]!, name: evil }],
+    length: { ...found.length!, objectives: { [evil]: { before: 1, after: 0 } } },
+    seeds: { ...found.seeds!, weightDeviations: { [evil]: 1 } },
+  };
+};
 
 test("message texts and names cannot add markup to the page", () => {
   const evil = `"><script>alert(1)</script><img src=x onerror=alert(2)>`;
@@ -23,6 +43,7 @@ test("message texts and names cannot add markup to the page", () => {
       debias: [evil],
       options: { [evil]: evil },
       gating: { [evil]: { n: 1, gatingOutput: { [evil]: 1 } } },
+      diagnostics: evilDiagnostics(evil),
     },
     evaluations: [
       {
@@ -62,14 +83,16 @@ test("sections whose data are missing are left out", () => {
     "contributions",
     "margins",
     "calibration",
+    "diagnosis",
     "gate",
+    "clusters",
     "hardest",
     "comparisons",
     "objectives",
     "course",
     "settings",
   ];
-  const ofTraining = all.filter((id) => !["contributions", "margins", "hardest", "comparisons"].includes(id));
+  const ofTraining = all.filter((id) => !["margins", "hardest", "comparisons"].includes(id));
   const page = renderReport({ title: "m", training, evaluations: [evaluation], comparisons: [comparison] });
   expect(sectionsOf(page)).toEqual(all);
   expect(sectionsOf(renderReport({ title: "m" }))).toEqual([]);
@@ -84,14 +107,23 @@ test("sections whose data are missing are left out", () => {
   ]);
   expect(sectionsOf(renderReport({ title: "m", comparisons: [comparison] }))).toEqual(["comparisons"]);
 
-  const { gating: _, calibration: __, ...earlier } = training;
-  const withoutGate = ofTraining.filter((id) => !["gate", "calibration"].includes(id));
+  const { gating: _, calibration: __, diagnostics: ___, ...earlier } = training;
+  const later = ["contributions", "gate", "calibration", "diagnosis", "clusters"];
+  const withoutGate = ofTraining.filter((id) => !later.includes(id));
   expect(sectionsOf(renderReport({ title: "m", training: earlier }))).toEqual(withoutGate);
   const scaleless = renderReport({ title: "m", training: { ...training, calibration: null } });
   expect(sectionsOf(scaleless)).not.toContain("calibration");
   expect(scaleless).not.toContain("calibration error");
   const untouched = renderReport({ title: "m", training: { ...training, debias: [] } });
-  expect(sectionsOf(untouched)).not.toContain("length");
+  expect(wordsOf(untouched)).not.toContain("What debiasing did");
+  const asBefore = { ...training, debias: [], diagnostics: null };
+  expect(sectionsOf(renderReport({ title: "m", training: asBefore }))).not.toContain("length");
+  // Earlier versions stored the bins alone.
+  const { bins: stored } = training.calibration as Calibration;
+  const bins = { ...training, calibration: stored };
+  expect(wordsOf(renderReport({ title: "m", training: bins }))).toContain(
+    "validation pairs: mean distance 5.3 % over 200 pairs",
+  );
 });
 
 test("numbers on the page are those of the data", () => {
@@ -117,7 +149,18 @@ test("numbers on the page are those of the data", () => {
     "hard 134 0.45 0.55",
     "50 % to 55 %: 150 pairs, predicted 53.0 %, right 56.0 %",
     // (150 · 0.03 + 50 · 0.12) / 200
-    "validation pairs: mean distance 5.3 % over 200 pairs",
+    "validation pairs: mean distance 5.3 % over 200 pairs; Brier score 0.231, log loss 0.655",
+    "the gate collapsed: tact takes more than 95 % of the weight for 97.5 % of the prompts",
+    "the gate 70.0 % its mean weights, for every prompt 66.5 % 8.5 % equal weights 65.0 % 11.5 %",
+    "all 200 0.710 1.63 small talk 120 0.860 1.81",
+    "0.85 to 0.90: 120 pairs",
+    "length debiasing leaves nothing of it; no preference changes without it 0.701",
+    "3 (this model) 70.0 % 0.6400 2 4 68.0 % 0.6500 3 mean 69.0 % 0.6450 ± 1.4 % 0.0071",
+    "tact 0.600 0.550 0.035",
+    "1 · small talk 90 %, sums 10 % 110 0.81 0.19",
+    "p-17 made-up, row 1,017 abababababababab",
+    "score, trained gate 0.77 → 0.12",
+    "tact 61.0 % 49.0 % −21.0 +0.052",
     "bench: mean distance 1.1 % over 416 pairs; Brier score 0.240, log loss 0.680",
     "The weights after step 2 were kept",
     "step 2: 0.7000",
@@ -139,7 +182,8 @@ test("figures that JSON turned into null are dashes, not numbers", () => {
       accuracy: { ...training.accuracy, "trained gate": Number.NaN },
       objectives: training.objectives.map((fit) => ({ ...fit, r2: Number.NaN, validationError: Number.NaN })),
       gating: {},
-      calibration: [],
+      calibration: null,
+      diagnostics: null,
       history: { ...training.history, evaluations: [], validationLoss: null, validationAccuracy: null },
     }),
   );
