@@ -16,7 +16,7 @@ export interface RemoteSettings {
   readonly pooling?: Pooling;
   /** The name that it serves the model by. Default: the only one. */
   readonly model?: string;
-  /** Its arithmetic, which no engine tells: `bf16`. For the record, and for training, which refuses to mix. */
+  /** Its arithmetic, as in `bf16`, for the record and for training, which refuses to mix. Default: what the engine tells, if it does. */
   readonly dtype?: string;
   /** Fingerprint of the weights that it serves, where they are not at hand to be looked at. */
   readonly fingerprint?: string;

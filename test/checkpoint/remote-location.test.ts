@@ -10,7 +10,14 @@ describe("the location of a remote engine", () => {
     expect(parseRemoteLocation(text)).toEqual({
       engine: "vllm",
       endpoints: ["http://gpu1:8000", "http://gpu2:8001", "https://gpu3/llm"],
-      settings: { pooling: "step:128009", model: "a/b", dtype: "bf16", inFlight: 4, batchTokens: 99, timeoutS: 7 },
+      settings: {
+        pooling: "step:128009",
+        model: "a/b",
+        dtype: "bf16",
+        inFlight: 4,
+        batchTokens: 99,
+        timeoutS: 7,
+      },
       checkpoint: "org/name@v1",
     });
   });

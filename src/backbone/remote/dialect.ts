@@ -10,6 +10,8 @@ export interface ServedModel {
   /** Longest sequence. */
   readonly maxTokens: number | null;
   readonly hiddenSize: number | null;
+  /** What its weights are stored in: `bf16`. */
+  readonly dtype: string | null;
 }
 
 /** The rows of one id list. */

@@ -7,6 +7,13 @@ import { type Answer, countOrNull, type Dialect, type Fault, field, readRows } f
 const flags = (pooling: Pooling): string =>
   `--embeddings --pooling ${pooling === "all" ? "none" : "last"} --embd-normalize -1`;
 
+/** `(guessed) all F32` → `f32`, `Q4_K - Medium` → `q4_k_medium` */
+function dtypeOf(ftype: unknown): string | null {
+  if (typeof ftype !== "string") return null;
+  const name = ftype.toLowerCase().replace(/\(guessed\)|\ball\b/g, "");
+  return name.match(/[a-z0-9_]+/g)?.join("_") ?? null;
+}
+
 export const llamaServer: Dialect = {
   steps: false,
   path: (pooling) => (pooling === "last" ? "/v1/embeddings" : "/embeddings"),
@@ -28,6 +35,7 @@ export const llamaServer: Dialect = {
       name: String(field(model, "id")),
       maxTokens: countOrNull(field(field(model, "meta"), "n_ctx")),
       hiddenSize: countOrNull(field(field(model, "meta"), "n_embd")),
+      dtype: dtypeOf(field(field(model, "meta"), "ftype")),
     }));
   },
   remedy(fault: Fault, pooling) {

@@ -214,7 +214,7 @@ function remoteBackbone(
     maxTokens,
     vocabSize,
     fingerprint: checkpoint.fingerprint ?? remoteFingerprint(checkpoint, model.name),
-    dtype: `remote:${settings.dtype ?? "unknown"}`,
+    dtype: `remote:${settings.dtype ?? model.dtype ?? "unknown"}`,
     device: "remote",
     hiddenStates,
     async nextTokenLogits(requests, options) {

@@ -44,6 +44,7 @@ export const vllm: Dialect = {
       name: String(field(model, "id")),
       maxTokens: countOrNull(field(model, "max_model_len")),
       hiddenSize: null,
+      dtype: null,
     }));
   },
   remedy(fault: Fault, pooling) {

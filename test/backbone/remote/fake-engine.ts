@@ -19,7 +19,11 @@ export interface FakeEngineOptions {
   readonly models?: readonly string[];
   readonly maxTokens?: number;
   /** Comes before every answer to lists of ids; returns true where it has answered itself. */
-  readonly before?: (seen: SeenRequest, response: ServerResponse, count: number) => boolean | Promise<boolean>;
+  readonly before?: (
+    seen: SeenRequest,
+    response: ServerResponse,
+    count: number,
+  ) => boolean | Promise<boolean>;
   /** Changes the rows of a list, `[n, H]`. */
   readonly bend?: (values: Float32Array, ids: readonly number[]) => Float32Array;
   /** Changes the whole answer. */
@@ -97,9 +101,7 @@ async function embed(
   { body }: SeenRequest,
 ): Promise<unknown> {
   const lists = body.input;
-  const states = await backbone.hiddenStates(
-    lists.map((ids) => ({ ids, positions: rowsOf(ids, pooling) })),
-  );
+  const states = await backbone.hiddenStates(lists.map((ids) => ({ ids, positions: rowsOf(ids, pooling) })));
   const H = backbone.hiddenSize;
   const values = states.map((rows, i) => bend(rows, lists[i]!));
   const usage = { prompt_tokens: lists.reduce((sum, ids) => sum + ids.length, 0) };

@@ -119,4 +119,5 @@ const f32 = (value: number): Buffer => {
   return bytes;
 };
 const text = (value: string): Buffer => Buffer.concat([u64(Buffer.byteLength(value)), Buffer.from(value)]);
-const fact = (key: string, type: number, value: Buffer): Buffer => Buffer.concat([text(key), u32(type), value]);
+const fact = (key: string, type: number, value: Buffer): Buffer =>
+  Buffer.concat([text(key), u32(type), value]);
