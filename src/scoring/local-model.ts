@@ -205,7 +205,8 @@ function requireBackbone(
   }
   if (backbone.fingerprint !== null && backbone.fingerprint !== opened.fingerprint) {
     const what = `${location}: expected the backbone that it was trained on, got another at ${where}`;
-    const unseen = "say which weights the engine serves: fingerprint=SHA256 in the location, or a directory with them behind #";
+    const unseen =
+      "say which weights the engine serves: fingerprint=SHA256 in the location, or a directory with them behind #";
     throw new InputError("wrong-backbone", what, opened.fingerprint.startsWith("remote-") ? unseen : remedy);
   }
 }

@@ -47,7 +47,13 @@ export async function openRemoteBackbone(
   }
   const checkpoint = await readServedCheckpoint(remote);
   const key = process.env[KEY_VARIABLE] || undefined;
-  const transport = new Transport(endpoints, { inFlight, timeoutS, timing, key });
+  const transport = new Transport(endpoints, {
+    inFlight,
+    timeoutS,
+    timing,
+    serve: dialect.serve(pooling),
+    key,
+  });
   try {
     const signal = options.signal ?? new AbortController().signal;
     const model = await findModel(transport, remote, dialect, checkpoint, signal);

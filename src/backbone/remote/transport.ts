@@ -12,6 +12,8 @@ export interface TransportOptions {
   readonly inFlight: number;
   readonly timeoutS: number;
   readonly timing: RetryTiming;
+  /** The command that starts an engine as it is needed here. */
+  readonly serve: string;
   /** Default: of {@link KEY_VARIABLE}. */
   readonly key: string | undefined;
 }
@@ -42,12 +44,14 @@ export class Transport {
   readonly endpoints: Endpoints;
   readonly #agent: Dispatcher;
   readonly #timeoutMs: number;
+  readonly #serve: string;
   readonly #headers: Readonly<Record<string, string>>;
 
   /** @throws {InputError} `bad-proxy`, `bad-token` */
-  constructor(urls: readonly string[], { inFlight, timeoutS, timing, key }: TransportOptions) {
+  constructor(urls: readonly string[], { inFlight, timeoutS, timing, serve, key }: TransportOptions) {
     this.endpoints = new Endpoints(urls, inFlight, timing);
     this.#timeoutMs = timeoutS * 1000;
+    this.#serve = serve;
     if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
       throw new InputError(
         "bad-token",
@@ -146,7 +150,7 @@ export class Transport {
       throw new Failure(reasonOf(error));
     }
     const ok = status >= 200 && status < 300;
-    if (!ok && !isTransient(status, text)) throw refused(`${url}${path}`, status, text);
+    if (!ok && !isTransient(status, text)) throw refused(`${url}${path}`, status, text, this.#serve);
     if (!ok) throw new Failure(`status ${status}${saying(text)}`, retryAfter(headers["retry-after"]));
     try {
       return JSON.parse(text);
@@ -179,11 +183,10 @@ const isTransient = (status: number, text: string): boolean =>
   TRANSIENT_STATUS.includes(status) &&
   !/too large to process|exceeds? the|maximum context length/i.test(text);
 
-function refused(where: string, status: number, text: string): InputError {
+function refused(where: string, status: number, text: string, serve: string): InputError {
   const remedies: Readonly<Record<number, string>> = {
     401: `set ${KEY_VARIABLE} to the engine's key`,
     403: `set ${KEY_VARIABLE} to a key that may do this`,
-    404: "check the address, and that the engine serves embeddings (docs/remote-backbones.md has the commands)",
   };
   const tooLong = /too large to process|context (?:size|length)|batch size/i.test(text);
   return new InputError(
@@ -192,7 +195,7 @@ function refused(where: string, status: number, text: string): InputError {
     remedies[status] ??
       (tooLong
         ? "give the engine a longer context (vLLM: --max-model-len; llama-server: --ctx-size, --batch-size and --ubatch-size), or use --max-tokens"
-        : "docs/remote-backbones.md has the command that starts the engine for this"),
+        : `check the address, and that the engine was started as in: ${serve}`),
   );
 }
 

@@ -30,7 +30,7 @@ const requests = [40, 17, 3, 90].map((length, r) => {
   return { ids, positions: r % 2 === 0 ? [11, ids.length - 1] : [ids.length - 1] };
 });
 
-/** What the one list of a request is sent as, after the probe. */
+/** What opening an engine that is wrong in some way throws. */
 const refusal = async (options: Partial<FakeEngineOptions>, settings = ""): Promise<InputError> => {
   await using faulty = await engine(options);
   const name = options.protocol ?? "vllm";
@@ -278,6 +278,18 @@ describe("an engine is refused, with the option to change, where it", () => {
       code: "remote-refused",
       message: expect.stringMatching(/embeddings: expected an answer, got status 401: who are you\?$/),
       remedy: expect.stringContaining("ARMORM_REMOTE_KEY"),
+    });
+  });
+
+  test("has another pooling, and says so in its own words", async () => {
+    const message = "Pooling type 'none' is not OAI compatible. Please use a different pooling type";
+    const before: FakeEngineOptions["before"] = (_, response) => {
+      response.writeHead(400).end(JSON.stringify({ error: { message } }));
+      return true;
+    };
+    expect(await refusal({ protocol: "llama-server", before })).toMatchObject({
+      message: expect.stringContaining("got status 400: Pooling type 'none'"),
+      remedy: expect.stringContaining("--embeddings --pooling last --embd-normalize -1"),
     });
   });
 
