@@ -52,7 +52,7 @@ export async function locateCheckpoint(
     throw new InputError(
       "missing-checkpoint",
       `${location}: expected a directory, a repository org/name of the hub, or ${EMBEDDED_BACKBONE}, got none of these`,
-      "check the path; a repository is named with its organisation, as in org/name or org/name@revision",
+      "check the path; a repository is named with its organisation, as in org/name or org/name@revision; an engine as in vllm+http://host:8000#org/name",
     );
   }
   // Loaded when it is needed: HTTP and proxies take a while to start.

@@ -37,6 +37,7 @@ export interface RemoteLocation {
   readonly checkpoint: string;
 }
 
+const REMOTE_LIKE = /^[^:/]*\+[a-z]+:\/\//i;
 const URL_LIKE = /^[a-z][a-z0-9.+-]+:\/\//i;
 const REMOTE = /^([^+:/]+)\+(https?:\/\/[^?#]*)(?:\?([^#]*))?(?:#(.*))?$/s;
 const EXAMPLE = "vllm+http://host:8000#org/name";
@@ -61,7 +62,7 @@ const SETTINGS: Readonly<
 };
 
 /**
- * Reads the location of a remote engine; null where the text is no URL.
+ * Reads the location of a remote engine; null where the text does not begin like one, `…+…://`.
  *
  * `ENGINE+URL[,URL…][?setting=value&…]#CHECKPOINT`, where every URL is `http://host[:port][/path]`, from the second on with or without
  * its scheme; `/v1` at the end of one does not count.
@@ -69,7 +70,7 @@ const SETTINGS: Readonly<
  * @throws {InputError} `bad-remote`; never with what stands before an `@` in a host, which may be a password.
  */
 export function parseRemoteLocation(text: string): RemoteLocation | null {
-  if (!URL_LIKE.test(text)) return null;
+  if (!REMOTE_LIKE.test(text)) return null;
   const [, engine, urls, query = "", checkpoint = ""] = REMOTE.exec(text) ?? [];
   const known = ENGINES.find((name) => name === engine);
   if (known === undefined || urls === undefined) {

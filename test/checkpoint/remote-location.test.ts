@@ -32,12 +32,14 @@ describe("the location of a remote engine", () => {
     }
   });
 
-  test.each(["org/name", "tiny", "/a/b", "C:\\a", "./vllm+http"])("is not %s", (text) => {
-    expect(parseRemoteLocation(text)).toBeNull();
-  });
+  test.each(["org/name", "tiny", "/a/b", "C:\\a", "./vllm+http", "https://host:8000#tiny"])(
+    "is not %s",
+    (text) => {
+      expect(parseRemoteLocation(text)).toBeNull();
+    },
+  );
 
   test.each([
-    ["http://host:8000#tiny", "vllm or llama-server"],
     ["sglang+http://host#tiny", "vllm or llama-server"],
     ["vllm+ftp://host#tiny", "vllm or llama-server"],
     ["vllm+http://host:8000", "behind #, got none"],
