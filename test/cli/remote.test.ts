@@ -87,6 +87,16 @@ test("embed, train and score against an engine that gives the local states are w
   );
 }, 120_000);
 
+test("scores that were begun here are not continued by an engine", async () => {
+  const out = at("begun.jsonl");
+  await ok("score", "--model", at("here"), at("chat.jsonl"), "--out", out, "--limit", "2");
+  const location = `vllm+http://${engine.host}?dtype=bf16#tiny`;
+  const args = ["score", "--model", at("here"), at("chat.jsonl"), "--out", out, "--limit", "2"];
+  const { code, stderr } = await runCli([...args, "--backbone", location]);
+  expect(code).toBe(2);
+  expect(stderr).toContain("expected no file or this run begun");
+}, 60_000);
+
 test("sets of an engine and of this machine are not trained on together", async () => {
   const sets = ["--ratings", at("here-ratings"), "--pairs", at("there-pairs")];
   const { code, stderr } = await runCli(["train", ...sets, "--out", at("mixed"), "--debias", "none"]);
