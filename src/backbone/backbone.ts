@@ -1,9 +1,10 @@
-// Token ids in, hidden states out: a backbone and the one that runs on this machine.
+// Token ids in, hidden states out: a backbone and the one that runs on this machine; remote/ holds the other.
 //
 // T tokens of a sequence, P requested positions, H hidden size.
 
 import { setImmediate } from "node:timers/promises";
 import { openCheckpoint } from "../checkpoint/checkpoint.ts";
+import { parseRemoteLocation } from "../checkpoint/remote-location.ts";
 import type { Device } from "../engine/devices.ts";
 import type { Graph } from "../engine/graph.ts";
 import { isOutOfMemory } from "../engine/out-of-memory.ts";
@@ -20,6 +21,7 @@ import { openQuantized } from "./quantization/cache.ts";
 import { type RopeTable, ropeTable } from "./rope.ts";
 import { computeOrSplit } from "./run-splitting.ts";
 import { planRuns } from "./runs.ts";
+import { countTokens, sequenceOf } from "./sequences.ts";
 
 /** One sequence, and the positions whose hidden states are wanted. */
 export interface HiddenStatesRequest {
@@ -49,22 +51,22 @@ export interface Backbone extends AsyncDisposable {
   /** Longest sequence it takes. */
   readonly maxTokens: number;
   readonly vocabSize: number;
-  /** Same weights, same fingerprint, whatever heads the checkpoint carries. */
+  /** Same weights, same fingerprint, whatever heads the checkpoint carries. `remote-…` where an engine's weights are not at hand. */
   readonly fingerprint: string;
-  /** The arithmetic, whatever the checkpoint stores. */
-  readonly dtype: BackboneDtype;
+  /** The arithmetic, whatever the checkpoint stores; of a remote engine what its location says, else `remote:unknown`. */
+  readonly dtype: BackboneDtype | RemoteDtype;
   /** Where it computes. */
-  readonly device: Device;
+  readonly device: Device | "remote";
   /**
    * Hidden states after the final norm, at the requested positions.
    *
    * A row depends on nothing but the tokens up to its position: alone or in any batch its bits are the same (on the CPU; on
-   * GPUs that is not proven). Prefixes that requests of one call share are computed once. What does not fit in memory together
+   * GPUs that is not proven, and remote engines do not promise it). Prefixes that requests of one call share are computed once. What does not fit in memory together
    * is computed in smaller parts.
    *
    * @returns Per request, in order, `[P, H]` row-major.
    * @throws {InputError} `out-of-memory` when one sequence alone does not fit; `not-finite` when values outgrow
-   * f16, or weights are damaged.
+   * f16, or weights are damaged; `remote-…` for an engine that does not answer, or not with these states.
    * @throws {RangeError} When an id is outside the vocabulary, a position outside the sequence, or a sequence empty or
    * longer than `maxTokens`.
    */
@@ -90,6 +92,9 @@ export interface Backbone extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** What a remote engine computes in: `remote:bf16`. */
+export type RemoteDtype = `remote:${string}`;
+
 export interface BackboneOptions extends ArithmeticOptions {
   /** Threads of one operator. Default: one per physical core. */
   readonly threads?: number;
@@ -100,7 +105,8 @@ export interface BackboneOptions extends ArithmeticOptions {
 
 /**
  * Opens the backbone of a checkpoint (a directory, `tiny`, or `org/name[@revision]` on the hub), weights read from the checkpoint's
- * own files, or from quantized copies in the cache.
+ * own files, or from quantized copies in the cache; or one that an engine serves elsewhere (`vllm+http://host:8000#org/name`,
+ * docs/remote-backbones.md), which takes no dtype and no device.
  *
  * @throws {InputError} `unsupported-model`, by the name of what is not supported; `missing-device`; `out-of-memory` when the
  *   weights do not fit; what `openCheckpoint` refuses.
@@ -110,6 +116,11 @@ export interface BackboneOptions extends ArithmeticOptions {
  * `hiddenStates` blocks the event loop while a run computes.
  */
 export async function openBackbone(location: string, options: BackboneOptions = {}): Promise<Backbone> {
+  const remote = parseRemoteLocation(location);
+  if (remote !== null) {
+    const { openRemoteBackbone } = await import("./remote/remote-backbone.ts");
+    return await openRemoteBackbone(remote, options);
+  }
   const { threads, signal, onNote, onQuantize: onProgress } = options;
   const checkpoint = await openCheckpoint(location);
   const decoder = describeDecoder(checkpoint);
@@ -150,7 +161,7 @@ async function openDecoder(graph: Graph, options: SessionOptions): Promise<Sessi
 function localBackbone(
   decoder: Decoder,
   session: Session,
-  about: Pick<Backbone, "fingerprint" | "dtype" | "device">,
+  about: { readonly fingerprint: string; readonly dtype: BackboneDtype; readonly device: Device },
 ): Backbone {
   const { hiddenSize, maxTokens, vocabSize, headSize, rope } = decoder;
   // Products over heads wider than 128 are added up in another order where keys are few: their number goes in steps of 128.
@@ -221,23 +232,6 @@ function notFinite(dtype: BackboneDtype): InputError {
   );
 }
 
-function sequenceOf({ ids, positions }: HiddenStatesRequest, { vocabSize, maxTokens }: Decoder): Sequence {
-  if (ids.length < 1 || ids.length > maxTokens) {
-    throw new RangeError(`hiddenStates: a request must have 1 to ${maxTokens} tokens, got ${ids.length}`);
-  }
-  for (const id of ids) {
-    if (!Number.isInteger(id) || id < 0 || id >= vocabSize) {
-      throw new RangeError(`hiddenStates: ids must be integers from 0 to ${vocabSize - 1}, got ${id}`);
-    }
-  }
-  for (const position of positions ?? []) {
-    if (!Number.isInteger(position) || position < 0 || position >= ids.length) {
-      throw new RangeError(`hiddenStates: positions must lie from 0 to ${ids.length - 1}, got ${position}`);
-    }
-  }
-  return { ids, positions: positions ?? ids.map((_, position) => position) };
-}
-
 function feedsOf(pack: Pack, table: RopeTable): Record<string, Feed> {
   const T = pack.ids.length;
   const { paths: B, slotsPerPath: S } = pack;
@@ -267,8 +261,4 @@ function copyRows(from: Float32Array, rows: Int32Array, width: number, into: Flo
   rows.forEach((row, i) => {
     into.set(from.subarray(row * width, (row + 1) * width), i * width);
   });
-}
-
-function countTokens(sequences: readonly Sequence[]): number {
-  return sequences.reduce((sum, { ids }) => sum + ids.length, 0);
 }

@@ -4,6 +4,7 @@ import { cacheCheck } from "./doctor-cache.ts";
 import { type Check, gib } from "./doctor-check.ts";
 import { embeddedBackboneCheck, onnxRuntimeCheck, tokenizerCheck } from "./doctor-engine.ts";
 import { providersCheck } from "./doctor-providers.ts";
+import { remoteCheck } from "./doctor-remote.ts";
 
 /** A check that throws has failed, with the error as its message. */
 type Run = () => Check | Promise<Check>;
@@ -29,6 +30,7 @@ export const CHECKS: readonly (() => Promise<Check>)[] = [
   guarded("tokenizer", REINSTALL, tokenizerCheck),
   guarded("backbone", REINSTALL, embeddedBackboneCheck),
   guarded("providers", REINSTALL, providersCheck),
+  guarded("remote", REINSTALL, remoteCheck),
   guarded("cache", "set HF_HOME to a folder that can be written", cacheCheck),
 ];
 

@@ -37,7 +37,7 @@ export function embedCommand(): Command {
     .description("turn rated conversations, preference pairs or best-of-N rows into embeddings on disk")
     .requiredOption(
       "--backbone <location>",
-      "Hugging Face directory of the backbone, org/name on the hub, or tiny: the built-in one",
+      "Hugging Face directory of the backbone, org/name on the hub, tiny: the built-in one, or vllm+http://HOST:PORT#org/name",
     )
     .requiredOption(
       "--data <location...>",
@@ -78,7 +78,8 @@ export function embedCommand(): Command {
 Examples:
   armorm embed --backbone tiny --data ratings.jsonl --out embedded/ratings
   armorm embed --backbone ./Llama-3-8B --data helpsteer=hs.jsonl.gz ultra=uf.parquet --out embedded/ratings
-  armorm embed --backbone org/name --data allenai/reward-bench:filtered --out embedded/reward-bench`,
+  armorm embed --backbone org/name --data allenai/reward-bench:filtered --out embedded/reward-bench
+  armorm embed --backbone "vllm+http://gpu1:8000,gpu2:8000#org/name" --data hs.jsonl --out embedded/ratings`,
     );
 }
 

@@ -41,7 +41,7 @@ export function withModelOptions(command: Command): Command {
 export function withOpeningOptions(command: Command): Command {
   command.option(
     "--backbone <location>",
-    "where the model's backbone lies now, or org/name (default: as the model says)",
+    "where the model's backbone lies now, org/name, or a remote engine (default: as the model says)",
   );
   return withBackboneOptions(command);
 }
@@ -87,11 +87,13 @@ const LARGE_BYTES = 2e9;
 
 /** Bytes of the weights in the directory of a model's backbone. */
 async function backboneBytes({ model, backbone }: ModelFlags): Promise<number> {
-  const [{ locateCheckpoint }, { openModelDirectory }] = await Promise.all([
+  const [{ locateCheckpoint }, { parseRemoteLocation }, { openModelDirectory }] = await Promise.all([
     import("../checkpoint/location.ts"),
+    import("../checkpoint/remote-location.ts"),
     import("../opening/open-model-directory.ts"),
   ]);
   const where = backbone ?? (await openModelDirectory(model)).backbone.location;
+  if (parseRemoteLocation(where) !== null) return 0; // they are elsewhere
   const { directory } = await locateCheckpoint(where);
   const files = (await readdir(directory).catch(() => [])).filter((name) => name.endsWith(".safetensors"));
   const stats = await Promise.all(files.map((name) => stat(join(directory, name))));

@@ -16,7 +16,8 @@ export interface Embedder extends AsyncDisposable {
 /**
  * Opens a checkpoint for embedding: backbone, tokenizer and chat template.
  *
- * @param location A checkpoint directory, `tiny`, the backbone that comes with the package, or `org/name[@revision]` on the hub.
+ * @param location A checkpoint directory, `tiny`, the backbone that comes with the package, `org/name[@revision]` on the hub, or a
+ *   remote engine that serves one of these (docs/remote-backbones.md).
  * @throws {InputError} What `openChat` and `openBackbone` refuse.
  * @example
  * await using embedder = await openEmbedder("tiny");
@@ -27,9 +28,9 @@ export async function openEmbedder(
   location: string,
   options: ChatOptions & BackboneOptions = {},
 ): Promise<Embedder> {
-  const { directory, name } = await locateCheckpoint(location);
-  const chat = await openChat(directory, { checkpoint: name, ...options });
-  const backbone = await openBackbone(directory, options);
+  const { directory, name, checkpoint } = await locateCheckpoint(location);
+  const chat = await openChat(directory, { checkpoint, ...options });
+  const backbone = await openBackbone(name, options);
   try {
     requireVocabulary(chat, backbone.vocabSize, name);
   } catch (error) {

@@ -1,4 +1,4 @@
-// A reward model whose backbone runs on this machine: conversations → token ids → hidden states → scores.
+// A reward model over a backbone, which runs on this machine or in an engine elsewhere: conversations → token ids → hidden states → scores.
 // H hidden size.
 
 import {
@@ -13,6 +13,7 @@ import { type Message, validateConversation } from "../chat/messages.ts";
 import { encodeWithin } from "../chat/overlong.ts";
 import { requireVocabulary } from "../chat/vocabulary.ts";
 import { locateCheckpoint } from "../checkpoint/location.ts";
+import { parseRemoteLocation } from "../checkpoint/remote-location.ts";
 import { InputError } from "../errors.ts";
 import type { Comparison, RewardModel, Score, ScoreOptions } from "../reward-model.ts";
 import type { ScorerDirectory } from "./model-directory.ts";
@@ -21,7 +22,7 @@ import { toScore } from "./score-parts.ts";
 
 /** How its chat and its backbone are opened. */
 export interface LocalModelOptions extends ChatOptions, BackboneOptions {
-  /** Where the backbone lies now, or its name on the hub. Default: as the model says. */
+  /** Where the backbone lies now, its name on the hub, or the engine that serves it. Default: as the model says. */
   readonly backbone?: string;
   /** Token ids whose last occurrence begins at the gating token, for `scoreTokens`. Default: as the chat template ends a prompt. */
   readonly gatingTokenPattern?: readonly number[];
@@ -46,10 +47,11 @@ export async function openLocalModel(
   directory: ScorerDirectory,
   options: LocalModelOptions = {},
 ): Promise<LocalRewardModel> {
-  const { directory: where, name } = await locateCheckpoint(options.backbone ?? directory.backbone.location);
-  const backbone = await openBackbone(where, options);
+  if (options.backbone === undefined) await refuseForeignEngine(directory);
+  const { name } = await locateCheckpoint(options.backbone ?? directory.backbone.location);
+  const backbone = await openBackbone(name, options);
   try {
-    requireBackbone(directory, backbone, where);
+    requireBackbone(directory, backbone, name);
   } catch (error) {
     await backbone.close();
     throw error;
@@ -67,10 +69,10 @@ export async function openModelChat(
   { location, backbone, chat: settings }: ScorerDirectory,
   options: ChatOptions & Pick<LocalModelOptions, "backbone"> = {},
 ): Promise<Chat> {
-  const { directory: where, name } = await locateCheckpoint(options.backbone ?? backbone.location, {
+  const { directory: where, checkpoint } = await locateCheckpoint(options.backbone ?? backbone.location, {
     weights: false,
   });
-  const opened = await openChat(where, { checkpoint: name, ...storedOptions(settings), ...options });
+  const opened = await openChat(where, { checkpoint, ...storedOptions(settings), ...options });
   const overridden = options.chatTemplate ?? options.bos ?? options.gatingPattern ?? options.specialTokens;
   if (settings && overridden === undefined && opened.fingerprint !== settings.fingerprint) {
     throw new InputError(
@@ -176,6 +178,21 @@ function promptEnding(chat: Chat): number[] {
   return sample.ids.slice(sample.gatingPosition, sample.promptLength);
 }
 
+/**
+ * A model from the hub may name any address, to which conversations and the key would go: whoever opens it must say that
+ * address themselves.
+ */
+async function refuseForeignEngine({ location, backbone }: ScorerDirectory): Promise<void> {
+  if (parseRemoteLocation(backbone.location) === null || parseRemoteLocation(location) !== null) return;
+  const { directory } = await locateCheckpoint(location, { weights: false });
+  if (directory === location) return;
+  throw new InputError(
+    "remote-backbone",
+    `${location}: expected a backbone that is named by whoever opens a model of the hub, got ${backbone.location} from the model`,
+    "if conversations may go there: --backbone with that location; else with the backbone's directory or its name on the hub",
+  );
+}
+
 function requireBackbone(
   { location, scorer, backbone }: ScorerDirectory,
   opened: Backbone,
@@ -188,6 +205,8 @@ function requireBackbone(
   }
   if (backbone.fingerprint !== null && backbone.fingerprint !== opened.fingerprint) {
     const what = `${location}: expected the backbone that it was trained on, got another at ${where}`;
-    throw new InputError("wrong-backbone", what, remedy);
+    const unseen =
+      "say which weights the engine serves: fingerprint=SHA256 in the location, or a directory with them behind #";
+    throw new InputError("wrong-backbone", what, opened.fingerprint.startsWith("remote-") ? unseen : remedy);
   }
 }

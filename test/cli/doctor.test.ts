@@ -17,7 +17,7 @@ test("the known answer is one of the golden values", () => {
 test("doctor computes the known answer, measures speed, and exits with 0 where nothing fails", async () => {
   const { code, stdout, stderr } = await runCli(["doctor", "--json"]);
   const { ok, checks } = JSON.parse(stdout);
-  const names = ["node", "machine", "onnxruntime", "tokenizer", "backbone", "providers", "cache"];
+  const names = ["node", "machine", "onnxruntime", "tokenizer", "backbone", "providers", "remote", "cache"];
   expect(checks.map(({ name }: { name: string }) => name)).toEqual(names);
   expect(checks.filter(({ status }: { status: string }) => status === "failed")).toEqual([]);
   expect(ok).toBe(true);
@@ -41,6 +41,6 @@ test("a check that fails names its remedy, and the exit code is 1", () => {
   };
   const { status, stdout } = spawnSync(process.execPath, [main, "doctor"], { env, encoding: "utf8" });
   expect(stdout).toMatch(/^FAIL {2}cache .*doctor\.test\.ts: expected a folder, got a file\n +set HF_HOME/m);
-  expect(stdout).toMatch(/1 of 7 checks failed/);
+  expect(stdout).toMatch(/1 of 8 checks failed/);
   expect(status).toBe(1);
 });

@@ -28,7 +28,11 @@ afterAll(async () => {
 });
 
 test("tiny, folders and what can only be a path are never looked for on the hub", async () => {
-  expect(await locateCheckpoint("tiny")).toEqual({ directory: EMBEDDED_DIRECTORY, name: "tiny" });
+  expect(await locateCheckpoint("tiny")).toEqual({
+    directory: EMBEDDED_DIRECTORY,
+    name: "tiny",
+    checkpoint: "tiny",
+  });
   const paths = [
     "./org/tiny",
     "../org/tiny",
@@ -39,7 +43,8 @@ test("tiny, folders and what can only be a path are never looked for on the hub"
     "src/checkpoint",
     "src",
   ];
-  for (const path of paths) expect(await locateCheckpoint(path)).toEqual({ directory: path, name: path });
+  for (const path of paths)
+    expect(await locateCheckpoint(path)).toEqual({ directory: path, name: path, checkpoint: path });
   expect(hub.log).toEqual([]);
 });
 
@@ -63,7 +68,7 @@ test("a repository is its snapshot, and is stored with its commit", async () => 
   hub.log.length = 0;
   expect(await storedLocation("org/tiny")).toBe(pinned);
   expect(await storedLocation(pinned)).toBe(pinned);
-  expect(await locateCheckpoint(pinned)).toEqual({ directory, name });
+  expect(await locateCheckpoint(pinned)).toEqual({ directory, name, checkpoint: name });
   expect(await localDirectory("org/tiny")).toBe(directory);
   expect(hub.log).toEqual([]);
   expect(await storedLocation("tiny")).toBe("tiny");
