@@ -86,6 +86,7 @@ export type { EmbeddingManifest } from "./embedding/manifest.ts";
 export {
   type MergeOptions,
   type MergeResult,
+  type MissingPart,
   type MissingParts,
   mergeShards,
 } from "./embedding/merge-shards.ts";

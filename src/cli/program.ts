@@ -11,6 +11,7 @@ import { evaluateCommand } from "./evaluate.ts";
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
 import { inspectCommand } from "./inspect.ts";
+import { launchCommand } from "./launch.ts";
 import { mergeCommand } from "./merge.ts";
 import { pullCommand } from "./pull.ts";
 import { rankCommand } from "./rank.ts";
@@ -31,6 +32,7 @@ export function createProgram(): Command {
     pullCommand(),
     embedCommand(),
     mergeCommand(),
+    launchCommand(),
     trainCommand(),
     scoreCommand(),
     compareCommand(),

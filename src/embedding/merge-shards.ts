@@ -29,11 +29,15 @@ export interface MissingParts {
   readonly shard: Shard;
   /** How the shard was started, without `--shard` and `--out`; null where that is not known. */
   readonly command: readonly string[] | null;
-  readonly parts: readonly {
-    readonly file: string;
-    /** What is wrong with the file of that name; null where there is none. */
-    readonly damage: string | null;
-  }[];
+  readonly parts: readonly MissingPart[];
+}
+
+export interface MissingPart {
+  /** Counted from 0. */
+  readonly index: number;
+  readonly file: string;
+  /** What is wrong with the file of that name; null where there is none. */
+  readonly damage: string | null;
 }
 
 export interface MergeResult {
@@ -77,7 +81,7 @@ async function mergeHeld(
   const journals = (await Promise.all(directories.map(readJournals))).flat();
   const parts: PartSummary[] = [];
   const places: string[] = [];
-  const missing: { index: number; file: string; damage: string | null }[] = [];
+  const missing: MissingPart[] = [];
   for (let index = 0; index < partCount; index++) {
     const { file } = describePart(set, index);
     let damage: string | null = null;
@@ -160,17 +164,17 @@ function accountFor({ rows, rejections }: PartInfo, start: number, end: number):
 
 /** Groups missing parts by who makes them: shards of the largest count that anybody was started with. */
 function byShard(
-  missing: readonly { index: number; file: string; damage: string | null }[],
+  missing: readonly MissingPart[],
   journals: readonly ShardJournal[],
   partCount: number,
 ): MissingParts[] {
   const count = journals.reduce((most, { shard }) => Math.max(most, shard.count), 1);
   const command = journals.find((journal) => journal.command !== null)?.command ?? null;
-  const groups = new Map<number, MissingParts & { parts: { file: string; damage: string | null }[] }>();
-  for (const { index, file, damage } of missing) {
-    const shard = shardOf(index, count, partCount);
+  const groups = new Map<number, MissingParts & { parts: MissingPart[] }>();
+  for (const part of missing) {
+    const shard = shardOf(part.index, count, partCount);
     const group = groups.get(shard.index) ?? { shard, command, parts: [] };
-    group.parts.push({ file, damage });
+    group.parts.push(part);
     groups.set(shard.index, group);
   }
   return [...groups.values()];
