@@ -14,7 +14,11 @@ const REASONS: Readonly<Record<string, string>> = {
 /** Makes a directory for output, with those above it. @throws {InputError} `bad-output` where that cannot be. */
 export async function makeOutputDirectory(directory: string): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true });
+    await mkdir(directory, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+      // Of a read-only file system, a recursive mkdir says ENOENT; a plain one says what is the matter.
+      if (error.code === "ENOENT") return mkdir(directory);
+      throw error;
+    });
   } catch (error) {
     throw explained(directory, error);
   }
