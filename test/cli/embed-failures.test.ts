@@ -45,7 +45,7 @@ const rows = (count: number) =>
 beforeAll(async () => {
   writeFileSync(at("rows.jsonl"), rows(200));
   expect(await embed("alone")).toMatchObject({ code: 0 });
-});
+}, 60_000);
 afterAll(() => {
   if (canMount) for (const name of ["small", "sealed"]) spawnSync("umount", [at(name)]);
   rmSync(folder, { recursive: true });

@@ -36,7 +36,7 @@ beforeAll(async () => {
   expect(await embed("alone")).toMatchObject({ code: 2 }); // some rows are invalid
   wholeMs = performance.now() - started;
   finished = filesOf("alone");
-});
+}, 120_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function filesOf(out: string): Map<string, Buffer> {

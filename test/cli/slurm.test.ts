@@ -25,12 +25,12 @@ beforeAll(async () => {
   if (missing !== null) return;
   folder = mkdtempSync(join(tmpdir(), "armorm-slurm-"));
   cluster = await startCluster(mkdtempSync(join(folder, "cluster-")));
-});
+}, 60_000);
 afterAll(async () => {
   if (missing !== null) return;
   await cluster?.[Symbol.asyncDispose]();
   rmSync(folder, { recursive: true });
-});
+}, 60_000);
 
 const at = (name: string) => join(folder, name);
 
