@@ -39,14 +39,17 @@ export const writeJournal = (
 /** The journals of a folder, in the order of their names. @throws {InputError} `not-a-shard` */
 export async function readJournals(directory: string): Promise<ShardJournal[]> {
   const names = (await readdir(directory)).filter(isJournalFile).sort();
-  return await Promise.all(names.map((name) => readJournal(join(directory, name))));
+  const journals = await Promise.all(names.map((name) => readJournal(join(directory, name))));
+  return journals.filter((journal) => journal !== null);
 }
 
-async function readJournal(path: string): Promise<ShardJournal> {
+/** Null where a merge has just deleted it. */
+async function readJournal(path: string): Promise<ShardJournal | null> {
   let journal: ShardJournal | null = null;
   try {
     journal = JSON.parse(await readFile(path, "utf8"));
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
     if (!(error instanceof SyntaxError)) throw error;
   }
   if (journal?.format === "armorm-embedding-shard" && journal.version === 1) return journal;
