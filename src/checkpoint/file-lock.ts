@@ -96,6 +96,7 @@ async function create(path: string, text: string): Promise<boolean> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "EEXIST") return false;
+    if (code === "ENOENT") return await create(path, text); // swept away as what a dead process has left
     if (code === "EPERM" || code === "ENOTSUP" || code === "ENOSYS") return await createInPlace(path, text);
     throw error;
   } finally {
@@ -126,7 +127,9 @@ async function writeTemporary(path: string, text: string): Promise<string> {
 }
 
 async function takeLock(path: string, text: string, previous: LockOwner | null): Promise<HeldLock | null> {
-  await rename(await writeTemporary(path, text), path);
+  await rename(await writeTemporary(path, text), path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error; // swept away by whoever was quicker
+  });
   await delay(SETTLE_MS);
   const now = await readFile(path, "utf8").catch(() => null);
   return now === text ? held(path, text, previous) : null;

@@ -122,7 +122,6 @@ export async function embed(
     await prepareDirectory(out, set);
     await using _lock = await acquireSetLock(out, shard, countParts(set), onNote);
     await removeUnfinished(out, set, shard);
-    if (shard !== WHOLE && (await isComplete(out))) return await readManifest(out);
     const check = () => requireUnchanged(stamp);
     return await embedParts({ backbone, set, shard, context, options, check }, (size) =>
       planRun(size, set.kind, survey, context, backbone.hiddenSize),
@@ -162,16 +161,16 @@ async function embedParts(run: Run, plan: (size: RunSize) => EmbedPlan): Promise
     else await writeJournal(out, shard, options.command ?? null, manifest);
     return manifest;
   };
+  const there: number[] = [];
+  for (let index = first; index < end; index++) if (await partAt(index)) there.push(index);
+  const nothingLeft = there.length === end - first;
+  if (shard !== WHOLE && nothingLeft && (await isComplete(out))) return await readManifest(out);
   // A folder says from the beginning whose it is.
   if (shard !== WHOLE || !existsSync(join(out, MANIFEST))) await save(false);
-  if (options.onPlan) {
-    const there: number[] = [];
-    for (let index = first; index < end; index++) if (await partAt(index)) there.push(index);
-    const rowsDone = there
-      .map((index) => describePart(set, index))
-      .reduce((sum, at) => sum + at.end - at.start, 0);
-    options.onPlan(plan({ rows: endRow - firstRow, parts: end - first, partsDone: there.length, rowsDone }));
-  }
+  const rowsDone = there
+    .map((index) => describePart(set, index))
+    .reduce((sum, at) => sum + at.end - at.start, 0);
+  options.onPlan?.(plan({ rows: endRow - firstRow, parts: end - first, partsDone: there.length, rowsDone }));
   if (first === end) return await save(true);
 
   let tokens = 0;

@@ -176,6 +176,17 @@ describe("a merge", () => {
     expectSame("gaps", "alone-pairs");
   });
 
+  test("of a complete set that was damaged says so, and the shard makes the part again", async () => {
+    cpSync(at("alone-pairs"), at("damaged"), { recursive: true });
+    truncateSync(at("damaged/pairs-00003-of-00008.safetensors"), 500);
+    const { manifest, missing } = await mergeShards(at("damaged"));
+    expect(manifest).toBe(null);
+    expect(missing.map(({ shard, parts }) => [shard.index, parts.length])).toEqual([[1, 1]]);
+    await run("pairs", "damaged", { shard: { index: 1, count: 2 } });
+    await mergeShards(at("damaged"));
+    expectSame("damaged", "alone-pairs");
+  });
+
   test("refuses shards of two sets, and a folder where nothing has begun", async () => {
     await run("pairs", "one", { shard: { index: 1, count: 2 } });
     await run("pairs", "two", { shard: { index: 2, count: 2 }, maxTokens: 100 });
