@@ -83,6 +83,13 @@ export {
   importEmbeddings,
 } from "./embedding/import-embeddings.ts";
 export type { EmbeddingManifest } from "./embedding/manifest.ts";
+export {
+  type MergeOptions,
+  type MergeResult,
+  type MissingPart,
+  type MissingParts,
+  mergeShards,
+} from "./embedding/merge-shards.ts";
 export { InputError } from "./errors.ts";
 export { collectBestOfN, scoreBestOfN } from "./evaluation/best-of-n-scores.ts";
 export { collectPairs } from "./evaluation/collect-pairs.ts";

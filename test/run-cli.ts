@@ -9,10 +9,17 @@ export interface CliResult {
   readonly stderr: string;
 }
 
+export interface CliOptions {
+  readonly input?: string;
+  readonly cwd?: string;
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Runs the built command line in a process of its own, as a user would, without colours. */
-export function runCli(args: readonly string[], { input = "", cwd }: { input?: string; cwd?: string } = {}) {
+export function runCli(args: readonly string[], { input = "", cwd, env = {} }: CliOptions = {}) {
   const child = spawn(process.execPath, [main, ...args], {
-    env: { ...process.env, NO_COLOR: "1" },
+    env: { ...process.env, NO_COLOR: "1", ...env },
     ...(cwd === undefined ? {} : { cwd }),
   });
   child.stdin.end(input);

@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import type { OverlongPolicy } from "../chat/overlong.ts";
 import type { EmbeddingKind, EmbeddingManifest } from "../embedding/manifest.ts";
 import type { EmbedPlan } from "../embedding/plan.ts";
+import { parseShard, type Shard, shardParts, showShard, WHOLE } from "../embedding/shard.ts";
 import { type BackboneFlags, openForFlags, withBackboneOptions } from "./backbone-options.ts";
 import {
   dataLocations,
@@ -13,8 +14,9 @@ import {
 import { download, withDownloads } from "./downloads.ts";
 import { EXIT, Interrupted, interruptSignal } from "./failure.ts";
 import { parseList, parsePositiveInteger, pick } from "./flags.ts";
-import { integer, note, print, printJson, table } from "./output.ts";
+import { count, integer, note, print, printJson, table } from "./output.ts";
 import { formatRate, formatSeconds, startProgress } from "./progress.ts";
+import { shellWords } from "./shell-words.ts";
 
 interface EmbedFlags extends BackboneFlags {
   backbone: string;
@@ -29,6 +31,7 @@ interface EmbedFlags extends BackboneFlags {
   overlong: OverlongPolicy;
   limit?: number;
   strict?: boolean;
+  shard?: string;
   json?: boolean;
 }
 
@@ -69,6 +72,10 @@ export function embedCommand(): Command {
     )
     .option("--limit <n>", "only the first n rows", parsePositiveInteger)
     .option("--strict", "stop at the first row that cannot be read")
+    .option(
+      "--shard <i/n>",
+      "only the i-th of n shares of the parts, counted from 1; auto: as the Slurm array or Indexed Job says; armorm merge completes the set",
+    )
     .option("--json", "print the manifest as JSON");
   return withDownloads(withBackboneOptions(withScaleOption(withFormatOption(command))), downloadBackbone)
     .action(run)
@@ -88,10 +95,16 @@ async function downloadBackbone({ backbone }: EmbedFlags): Promise<Partial<Embed
 }
 
 // Loaded by a function of its own: tsc does not rewrite import paths inside a function that says `await using`.
-const loadLibrary = () => Promise.all([import("../data/kind.ts"), import("../embedding/embed.ts")]);
+const loadLibrary = () =>
+  Promise.all([
+    import("../data/kind.ts"),
+    import("../embedding/embed.ts"),
+    import("../embedding/set-description.ts"),
+  ]);
 
 async function run(flags: EmbedFlags): Promise<void> {
-  const [{ detectKind }, { embed }] = await loadLibrary();
+  const shard = flags.shard === undefined ? undefined : parseShard(flags.shard, process.env);
+  const [{ detectKind }, { embed }, { countParts }] = await loadLibrary();
   const data = await dataLocations(flags.data, flags.format);
   const scales = await declaredScales(flags.scale);
   const kind = flags.kind ?? (await detectKind(data[0]!));
@@ -113,9 +126,11 @@ async function run(flags: EmbedFlags): Promise<void> {
     location,
     chatSettings,
     signal,
+    ...(shard === undefined ? {} : { shard, command: commandOf(process.argv.slice(3)) }),
+    onNote: note,
     onPlan: (plan) => {
-      left = plan.tokens * (1 - plan.rowsDone / plan.rows);
-      note(describePlan(plan));
+      left = plan.rows === 0 ? 0 : plan.tokens * (1 - plan.rowsDone / plan.rows);
+      note(describePlan(plan, shard));
       progress.update(plan.rowsDone, plan.rows);
     },
     onProgress: (at) => {
@@ -133,24 +148,47 @@ async function run(flags: EmbedFlags): Promise<void> {
   }).finally(() => progress.stop());
   const seconds = (performance.now() - started) / 1000;
   if (flags.json) printJson(manifest);
+  else if (shard !== undefined && !manifest.complete) printShard(manifest, flags.out, shard);
   else printManifest(manifest, flags.out);
   if (tokens > 0) note(`${integer(tokens)} tokens in ${formatSeconds(seconds)}`);
-  if (manifest.rowsOut === 0) note("no row could be embedded");
-  if (manifest.rowsOut === 0 || manifest.rejections.some((row) => row.kind === "invalid")) {
+  const { first, end } = shardParts(shard ?? WHOLE, countParts(manifest));
+  const empty = manifest.rowsOut === 0 && end > first;
+  if (empty) note("no row could be embedded");
+  if (empty || manifest.rejections.some((row) => row.kind === "invalid")) {
     process.exitCode = EXIT.badInput;
   }
-  if (!manifest.complete) throw new Interrupted(`stopped; the same command continues ${flags.out}`);
+  if (!manifest.complete && manifest.parts.length < end - first)
+    throw new Interrupted(`stopped; the same command continues ${flags.out}`);
 }
 
 /** The time left is worth saying once the rate has been measured over this time. */
 const MEASURED_S = 5;
 
 /** `embedding 12,000 rows: about 3,400,000 tokens, 2 parts, 197 MB` */
-function describePlan({ rows, tokens, parts, partsDone, bytes }: EmbedPlan): string {
+function describePlan({ rows, tokens, parts, partsDone, bytes }: EmbedPlan, shard?: Shard): string {
   const size = bytes < 1e9 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
   const begun = partsDone === 0 ? "" : `, ${integer(partsDone)} of them there already`;
   const count = `${integer(parts)} ${parts === 1 ? "part" : "parts"}${begun}`;
-  return `embedding ${integer(rows)} rows: about ${integer(Number(tokens.toPrecision(2)))} tokens, ${count}, ${size}`;
+  const which = shard === undefined ? "" : `shard ${showShard(shard)}: `;
+  if (parts === 0) return `${which}no part is left for it: there are more shards than parts`;
+  return `${which}embedding ${integer(rows)} rows: about ${integer(Number(tokens.toPrecision(2)))} tokens, ${count}, ${size}`;
+}
+
+/** The command line without what differs from shard to shard. */
+function commandOf(words: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < words.length; i++) {
+    if (words[i] === "--shard" || words[i] === "--out") i++;
+    else if (!/^--(?:shard|out)=/.test(words[i]!)) kept.push(words[i]!);
+  }
+  return kept;
+}
+
+function printShard(manifest: EmbeddingManifest, directory: string, shard: Shard): void {
+  const { kind, rowsOut, rejections, parts } = manifest;
+  const rows = `${integer(rowsOut)} of ${integer(rowsOut + rejections.length)} ${kind}`;
+  print(`${directory}: shard ${showShard(shard)}, ${count(parts.length, "part")}, ${rows}`);
+  note(`once all shards are done: armorm merge ${shellWords([directory])}`);
 }
 
 /** What was embedded and what was not. */

@@ -11,6 +11,8 @@ import { evaluateCommand } from "./evaluate.ts";
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
 import { inspectCommand } from "./inspect.ts";
+import { launchCommand } from "./launch.ts";
+import { mergeCommand } from "./merge.ts";
 import { pullCommand } from "./pull.ts";
 import { rankCommand } from "./rank.ts";
 import { reportCommand } from "./report.ts";
@@ -29,6 +31,8 @@ export function createProgram(): Command {
     demoCommand(),
     pullCommand(),
     embedCommand(),
+    mergeCommand(),
+    launchCommand(),
     trainCommand(),
     scoreCommand(),
     compareCommand(),

@@ -6,27 +6,39 @@ import { basename, join } from "node:path";
 import type { Backbone } from "../backbone/backbone.ts";
 import type { Chat } from "../chat/chat.ts";
 import type { OverlongPolicy } from "../chat/overlong.ts";
-import { storedLocation } from "../checkpoint/location.ts";
 import type { FormatOptions } from "../data/formats/formats.ts";
 import type { DataLocation } from "../data/location.ts";
 import type { DeclaredScale } from "../data/rating-scale.ts";
 import { placeOf } from "../data/records.ts";
 import { InputError } from "../errors.ts";
-import { type EncodedRow, encodeRecord } from "./encode.ts";
+import { requireUnchanged, stampData } from "./data-stamp.ts";
+import { type EncodeContext, type EncodedRow, encodeRecord } from "./encode.ts";
 import {
   type ChatSettings,
   type EmbeddingKind,
   type EmbeddingManifest,
-  hashOf,
   MANIFEST,
-  prepareDirectory,
   type Rejection,
+  readManifest,
   writeManifest,
 } from "./manifest.ts";
-import { type PartInfo, partFile, readPart, writePart } from "./part.ts";
+import { explainOutput } from "./output-directory.ts";
+import { readPart, writePart } from "./part.ts";
 import { toTensors } from "./part-tensors.ts";
-import { type EmbedPlan, estimateSize } from "./plan.ts";
-import { numberedRecords, surveyData } from "./survey.ts";
+import { type EmbedPlan, planRun } from "./plan.ts";
+import {
+  countParts,
+  describePart,
+  describeSet,
+  type PartSummary,
+  summarizePart,
+  withParts,
+} from "./set-description.ts";
+import { prepareDirectory, removeUnfinished } from "./set-directory.ts";
+import { acquireSetLock } from "./set-lock.ts";
+import { type Shard, shardParts, WHOLE } from "./shard.ts";
+import { writeJournal } from "./shard-journal.ts";
+import { type NumberedRecord, numberedRecords, surveyData } from "./survey.ts";
 
 export interface EmbedOptions {
   readonly kind: EmbeddingKind;
@@ -55,171 +67,189 @@ export interface EmbedOptions {
   readonly limit?: number;
   /** Stop at the first row that cannot be read, instead of counting it. Default false. */
   readonly strict?: boolean;
+  /**
+   * Only the parts of this shard: `mergeShards` makes the set of them once all are there. Default: all parts, and the set is
+   * made.
+   */
+  readonly shard?: Shard;
+  /** How a command line would start this run, for what `mergeShards` says about missing parts. */
+  readonly command?: readonly string[];
   /** After an abort the current part is still finished; the run can be resumed. */
   readonly signal?: AbortSignal;
   /** Called once, before anything is computed. Costs the tokenization of a sample of rows. */
   readonly onPlan?: (plan: EmbedPlan) => void;
   readonly onProgress?: (progress: EmbedProgress) => void;
+  /** Called when a lock of a process that is gone is taken over, or one of another machine is watched. */
+  readonly onNote?: (line: string) => void;
 }
 
+/** Rows and tokens of this run: of a shard, of its own stretch. */
 export interface EmbedProgress {
   readonly rows: number;
   readonly totalRows: number;
   readonly tokens: number;
 }
 
-const PART_ROWS = 8192;
-/** As many as those of 8192 pairs. */
-const PART_RESPONSES = 2 * PART_ROWS;
-
 /**
  * Embeds rated conversations, preference pairs or best-of-N rows into a directory.
  *
  * A part holds the rows of one stretch of the data; it is written under a temporary name, synced and renamed, so a
- * killed run leaves whole parts only, and the same call continues with the first part that is missing. The manifest
- * accounts for every row: `rowsIn = rowsOut + rejections.length`.
+ * killed run leaves whole parts only, and the same call continues with the parts that are missing. The manifest
+ * accounts for every row: `rowsIn = rowsOut + rejections.length`. How parts are cut depends on the data and
+ * `partRows` alone: a shard writes the very bytes that one process would have written. Two processes never make the same part.
  *
- * @returns The manifest; `complete` is false if the signal was aborted.
- * @throws {InputError} If the data has no usable row, an objective is unknown, or the directory holds something else.
+ * @returns The manifest; `complete` is false if the signal was aborted. Of a shard: the manifest with its parts alone,
+ *   `complete` false, or that of the set if it is complete already.
+ * @throws {InputError} If the data has no usable row or changes meanwhile, an objective is unknown, the directory holds
+ *   something else or cannot be written (`output-not-empty`, `bad-output`, `disk-full`), or another process is at it (`set-in-use`).
  *
  * Memory: one part twice, `partRows · H` floats (three times that for pairs; for best-of-N one vector per response and
- * per prompt). Source: the reference's stage-1 and stage-2 preparation. Differs: one prompt embedding per pair, no
- * padding, nothing dropped silently.
+ * per prompt). Cost of a shard beside its parts: one parse of all data. Source: the reference's stage-1 and stage-2
+ * preparation. Differs: one prompt embedding per pair, no padding, nothing dropped silently.
  */
 export async function embed(
   backbone: Backbone,
   chat: Chat,
   options: EmbedOptions,
 ): Promise<EmbeddingManifest> {
-  const { kind, out, overlong = "reject", strict = false } = options;
+  const { out, overlong = "reject", shard = WHOLE, onNote = () => {} } = options;
   const maxTokens = Math.min(options.maxTokens ?? backbone.maxTokens, backbone.maxTokens);
+  const stamp = await stampData(options.data);
   const survey = await surveyData(options);
-  const perPart = kind === "best-of-n" ? Math.floor(PART_RESPONSES / survey.mostResponses) : PART_ROWS;
-  const partRows = options.partRows ?? Math.max(1, Math.min(perPart, PART_ROWS));
-  const names = survey.objectives.map(({ name }) => name);
-  const { limit = null } = options;
-  const about = {
-    format: "armorm-embeddings",
-    version: 1,
-    kind,
-    backbone: {
-      // A model that is trained on the embeddings looks for its backbone from another folder.
-      location: await storedLocation(options.location),
-      fingerprint: backbone.fingerprint,
-      hiddenSize: backbone.hiddenSize,
-      dtype: backbone.dtype,
-    },
-    chat: options.chatSettings,
-    data: survey.files.map((file, i) => {
-      const { format } = options.data[i]!;
-      return format === undefined ? file : { ...file, format };
-    }),
-    maxTokens,
-    overlong,
-    limit,
-    partRows,
-    objectives: survey.objectives,
-  } as const;
-  const { location: _place, ...backboneIdentity } = about.backbone;
-  const run = hashOf({ ...about, backbone: backboneIdentity });
-  await prepareDirectory(out, run);
+  const set = await describeSet(backbone, options, maxTokens, survey);
+  const context = { chat, maxTokens, overlong, objectives: survey.objectives.map(({ name }) => name) };
+  return await explainOutput(out, "embed", async () => {
+    await prepareDirectory(out, set);
+    await using _lock = await acquireSetLock(out, shard, countParts(set), onNote);
+    await removeUnfinished(out, set, shard);
+    const check = () => requireUnchanged(stamp);
+    return await embedParts({ backbone, set, shard, context, options, check }, (size) =>
+      planRun(size, set.kind, survey, context, backbone.hiddenSize),
+    );
+  });
+}
 
-  const partCount = Math.max(1, Math.ceil(survey.rows / partRows));
-  const partAt = (index: number) => readPart(out, partFile(kind, index, partCount), hashOf({ run, index }));
-  const parts: PartInfo[] = [];
-  const manifest = (complete: boolean): EmbeddingManifest => {
-    const rowsOut = parts.reduce((sum, part) => sum + part.rows.length, 0);
-    return {
-      ...about,
-      run,
-      complete,
-      rowsIn: survey.rows,
-      rowsUnrated: survey.rowsUnrated,
-      rowsOut,
-      ...(kind === "best-of-n" ? { responses: countResponses(parts) } : {}),
-      rejections: parts.flatMap((part) => part.rejections),
-      parts: parts.map(({ file, id, rows }) => ({ file, id, rows: rows.length })),
-    };
+const isComplete = async (directory: string): Promise<boolean> =>
+  existsSync(join(directory, MANIFEST)) && (await readManifest(directory)).complete;
+
+interface Run {
+  readonly backbone: Backbone;
+  readonly set: EmbeddingManifest;
+  readonly shard: Shard;
+  readonly context: EncodeContext;
+  readonly options: EmbedOptions;
+  /** Fails where the data is no longer what `set` says. */
+  readonly check: () => Promise<void>;
+}
+
+type RunSize = Parameters<typeof planRun>[0];
+
+async function embedParts(run: Run, plan: (size: RunSize) => EmbedPlan): Promise<EmbeddingManifest> {
+  const { set, shard, options } = run;
+  const { out, strict = false } = options;
+  const { first, end } = shardParts(shard, countParts(set));
+  const [firstRow, endRow] = [first * set.partRows, Math.min(end * set.partRows, set.rowsIn)];
+  const parts: PartSummary[] = [];
+  const partAt = async (index: number): Promise<PartSummary | null> => {
+    const { file, id } = describePart(set, index);
+    const part = index < end ? await readPart(out, file, id) : null;
+    return part && summarizePart(part);
   };
-  if (!existsSync(join(out, MANIFEST))) await writeManifest(out, manifest(false));
+  const save = async (complete: boolean): Promise<EmbeddingManifest> => {
+    const manifest = withParts(set, parts, complete && shard === WHOLE);
+    if (shard === WHOLE) await writeManifest(out, manifest);
+    else await writeJournal(out, shard, options.command ?? null, manifest);
+    return manifest;
+  };
+  const there: number[] = [];
+  for (let index = first; index < end; index++) if (await partAt(index)) there.push(index);
+  const nothingLeft = there.length === end - first;
+  if (shard !== WHOLE && nothingLeft && (await isComplete(out))) return await readManifest(out);
+  // A folder says from the beginning whose it is.
+  if (shard !== WHOLE || !existsSync(join(out, MANIFEST))) await save(false);
+  const rowsDone = there
+    .map((index) => describePart(set, index))
+    .reduce((sum, at) => sum + at.end - at.start, 0);
+  options.onPlan?.(plan({ rows: endRow - firstRow, parts: end - first, partsDone: there.length, rowsDone }));
+  if (first === end) return await save(true);
 
-  const encode = { chat, maxTokens, overlong, objectives: names };
-  if (options.onPlan) {
-    const size = estimateSize(kind, survey, encode, backbone.hiddenSize);
-    let partsDone = 0;
-    while (partsDone < partCount && (await partAt(partsDone)) !== null) partsDone++;
-    const rowsDone = Math.min(partsDone * partRows, survey.rows);
-    options.onPlan({ rows: survey.rows, ...size, parts: partCount, partsDone, rowsDone });
-  }
   let tokens = 0;
-  const finishPart = async (
-    index: number,
-    encoded: readonly EncodedRow[],
-    rejections: readonly Rejection[],
-  ) => {
-    const file = partFile(kind, index, partCount);
-    const id = hashOf({ run, index });
-    const requests = encoded.flatMap((row) => row.requests);
-    const before = tokens;
-    const states = await backbone.hiddenStates(requests, {
-      onProgress: (done, total) => {
-        const share = total === 0 ? 1 : done / total;
-        const rows = Math.min(index * partRows + Math.round(encoded.length * share), survey.rows);
-        options.onProgress?.({ rows, totalRows: survey.rows, tokens: before + done });
-      },
-    });
-    tokens += requests.reduce((sum, request) => sum + request.ids.length, 0);
-    const part = { file, id, rows: encoded.map((row) => row.info), rejections };
-    await writePart(out, part, toTensors(kind, encoded, states, backbone.hiddenSize));
-    parts.push(part);
-  };
-
   let encoded: EncodedRow[] = [];
   let rejections: Rejection[] = [];
-  let existing = await partAt(0);
+  let existing = await partAt(first);
   const { onFormat: _said, ...selection } = options; // the survey has said it
-  for await (const { row, source, record } of numberedRecords(selection)) {
+  for await (const numbered of numberedRecords(selection)) {
+    const { row } = numbered;
+    if (row < firstRow) continue;
     if (!existing) {
-      const result =
-        record.kind === "error"
-          ? {
-              rejected: `${basename(record.file)}: ${placeOf(record)}: ${record.error}`,
-              kind: "invalid" as const,
-            }
-          : encodeRecord(record, row, encode);
+      const result = encodeNumbered(numbered, run.context);
       if ("info" in result) encoded.push(result);
       else {
-        const subset = "subset" in record ? (record.subset ?? null) : null;
-        const { kind: why, rejected: reason } = result;
-        const prompt = record.kind === "error" ? {} : { promptHash: record.promptHash };
-        rejections.push({ row, id: record.id, source, subset, ...prompt, kind: why, reason });
-        if (strict && record.kind === "error") {
-          throw new InputError(
-            "bad-row",
-            result.rejected,
-            "mend the row, or leave --strict out to skip such rows",
-          );
-        }
+        if (strict && numbered.record.kind === "error") throw badRow(result.reason);
+        rejections.push(result);
       }
     }
-    const last = row + 1 === survey.rows;
-    if ((row + 1) % partRows !== 0 && !last) continue;
-    const index = Math.floor(row / partRows);
+    const last = row + 1 === endRow;
+    if ((row + 1) % set.partRows !== 0 && !last) continue;
+    const index = Math.floor(row / set.partRows);
     if (existing) parts.push(existing);
-    else await finishPart(index, encoded, rejections);
+    else {
+      const begin = index * set.partRows - firstRow;
+      const part = await embedPart(run, index, encoded, rejections, (share, done) => {
+        const rows = begin + Math.round((row + 1 - firstRow - begin) * share);
+        options.onProgress?.({ rows, totalRows: endRow - firstRow, tokens: tokens + done });
+      });
+      tokens += encoded.reduce((sum, { requests }) => sum + countTokens(requests), 0);
+      parts.push(part);
+    }
     encoded = [];
     rejections = [];
-    if (last) break;
-    if (options.signal?.aborted) return await written(out, manifest(false));
+    if (last) return await save(true);
+    if (options.signal?.aborted) return await save(false);
     existing = await partAt(index + 1);
   }
-  return await written(out, manifest(true));
+  await run.check();
+  throw new Error(`embed: expected ${set.rowsIn} rows on the second reading, got fewer`);
 }
 
-const countResponses = (parts: readonly PartInfo[]): number =>
-  parts.flatMap(({ rows }) => rows).reduce((sum, { finalAnswers = [] }) => sum + finalAnswers.length, 0);
-
-async function written(out: string, manifest: EmbeddingManifest): Promise<EmbeddingManifest> {
-  await writeManifest(out, manifest);
-  return manifest;
+/** @param onProgress The share of the part that is done, and its tokens. */
+async function embedPart(
+  { backbone, set, options, check }: Run,
+  index: number,
+  encoded: readonly EncodedRow[],
+  rejections: readonly Rejection[],
+  onProgress: (share: number, tokens: number) => void,
+): Promise<PartSummary> {
+  const states = await backbone.hiddenStates(
+    encoded.flatMap(({ requests }) => requests),
+    { onProgress: (done, total) => onProgress(total === 0 ? 1 : done / total, done) },
+  );
+  await check();
+  const { file, id } = describePart(set, index);
+  const part = { file, id, rows: encoded.map(({ info }) => info), rejections };
+  await writePart(options.out, part, toTensors(set.kind, encoded, states, backbone.hiddenSize));
+  return summarizePart(part);
 }
+
+function encodeNumbered(
+  { row, source, record }: NumberedRecord,
+  context: EncodeContext,
+): EncodedRow | Rejection {
+  const result =
+    record.kind === "error"
+      ? {
+          rejected: `${basename(record.file)}: ${placeOf(record)}: ${record.error}`,
+          kind: "invalid" as const,
+        }
+      : encodeRecord(record, row, context);
+  if ("info" in result) return result;
+  const subset = "subset" in record ? (record.subset ?? null) : null;
+  const prompt = record.kind === "error" ? {} : { promptHash: record.promptHash };
+  return { row, id: record.id, source, subset, ...prompt, kind: result.kind, reason: result.rejected };
+}
+
+const countTokens = (requests: EncodedRow["requests"]): number =>
+  requests.reduce((sum, { ids }) => sum + ids.length, 0);
+
+const badRow = (reason: string): InputError =>
+  new InputError("bad-row", reason, "mend the row, or leave --strict out to skip such rows");

@@ -15,12 +15,13 @@ import {
   type EmbeddingManifest,
   hashOf,
   type ObjectiveSummary,
-  prepareDirectory,
   type Rejection,
   writeManifest,
 } from "./manifest.ts";
 import { partFile, writePart } from "./part.ts";
 import { openReferenceFiles, type ReferenceFiles } from "./reference-files.ts";
+import { prepareDirectory, removeUnfinished } from "./set-directory.ts";
+import { WHOLE } from "./shard.ts";
 
 /** The name of a column of labels. */
 export interface ImportedObjective {
@@ -110,9 +111,6 @@ export async function importEmbeddings(options: ImportOptions): Promise<Embeddin
   const bytes = rows * (4 * perRow + BYTES_PER_ROW);
 
   return await explainFullDisk(out, "import", async () => {
-    await prepareDirectory(out, run);
-    onPlan?.({ rows, bytes, dtype: source.dtype });
-    await requireSpace(out, bytes, "import");
     const columns = rated.map((objective) => summaries.indexOf(objective));
     const parts: { file: string; id: string; rows: number }[] = [];
     const rejections: Rejection[] = [];
@@ -132,6 +130,10 @@ export async function importEmbeddings(options: ImportOptions): Promise<Embeddin
         promptDifferences: kind === "pairs" ? differences : null,
       },
     });
+    await prepareDirectory(out, manifest(false));
+    await removeUnfinished(out, manifest(false), WHOLE);
+    onPlan?.({ rows, bytes, dtype: source.dtype });
+    await requireSpace(out, bytes, "import");
     await writeManifest(out, manifest(false));
     const partCount = Math.max(1, Math.ceil(rows / partRows));
     for (let index = 0; index < partCount; index++) {

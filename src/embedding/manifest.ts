@@ -1,9 +1,8 @@
-import { createHash } from "node:crypto";
-import { open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { createHash, randomBytes } from "node:crypto";
+import { open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { RatingScale } from "../data/rating-scale.ts";
 import { InputError } from "../errors.ts";
-import { makeOutputDirectory } from "./output-directory.ts";
 
 /** What the rows of an embedding set are: rated conversations, preference pairs, or prompts with N labelled responses. */
 export type EmbeddingKind = "ratings" | "pairs" | "best-of-n";
@@ -139,40 +138,24 @@ export async function readManifest(directory: string): Promise<EmbeddingManifest
 }
 
 /** Writes the manifest under a temporary name, syncs it, and renames it into place. */
-export async function writeManifest(directory: string, manifest: EmbeddingManifest): Promise<void> {
-  const temporary = join(directory, `.${MANIFEST}.tmp`);
-  const file = await open(temporary, "w");
-  try {
-    await file.writeFile(`${JSON.stringify(manifest, null, 1)}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, join(directory, MANIFEST));
-}
+export const writeManifest = (directory: string, manifest: EmbeddingManifest): Promise<void> =>
+  writeJson(join(directory, MANIFEST), manifest);
 
-/**
- * Makes `directory` ready for a run, or finds the same run begun there.
- *
- * @throws {InputError} If the directory holds anything else: nothing is ever overwritten.
- */
-export async function prepareDirectory(directory: string, run: string): Promise<void> {
-  await makeOutputDirectory(directory);
-  const all = await readdir(directory);
-  const entries = all.filter((name) => !name.endsWith(".tmp"));
-  if (entries.length === 0) return;
-  const remedy = "choose an empty folder, or delete this one";
-  if (!entries.includes(MANIFEST)) {
-    const what = `${directory}: expected an empty folder, got one that holds ${entries[0]}`;
-    throw new InputError("output-not-empty", what, remedy);
-  }
-  const manifest = await readManifest(directory);
-  if (manifest.run === run) {
-    // What a killed run was writing when it died.
-    for (const name of all) if (name.endsWith(".tmp")) await rm(join(directory, name), { force: true });
-  } else {
-    const what = `${directory}: expected an empty folder or this run begun, got embeddings of other data or options`;
-    throw new InputError("output-not-empty", what, remedy);
+/** Writes a JSON file whole or not at all. */
+export async function writeJson(path: string, value: unknown): Promise<void> {
+  const temporary = `${path}.${process.pid}-${randomBytes(6).toString("hex")}.tmp`;
+  try {
+    const file = await open(temporary, "wx");
+    try {
+      await file.writeFile(`${JSON.stringify(value, null, 1)}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
   }
 }
 

@@ -4,9 +4,9 @@ import { type EncodeContext, encodeRecord } from "./encode.ts";
 import type { EmbeddingKind } from "./manifest.ts";
 import type { Survey } from "./survey.ts";
 
-/** The size of a run. */
+/** The size of a run; of a shard, of its own stretch of the data. */
 export interface EmbedPlan {
-  /** Rows of the data, unusable ones included. */
+  /** Rows of the data that the run accounts for, unusable ones included. */
   readonly rows: number;
   /** Tokens of all conversations, from a sample of at least 64 rows; a prompt counts once per response. */
   readonly tokens: number;
@@ -17,6 +17,19 @@ export interface EmbedPlan {
   readonly rowsDone: number;
   /** Size of all parts on disk, about. */
   readonly bytes: number;
+}
+
+/** The cost of a run that makes some parts of the set: all of them, or those of a shard. Cost: a sample of rows is tokenized. */
+export function planRun(
+  size: Pick<EmbedPlan, "rows" | "parts" | "partsDone" | "rowsDone">,
+  kind: EmbeddingKind,
+  survey: Survey,
+  context: EncodeContext,
+  hiddenSize: number,
+): EmbedPlan {
+  const { tokens, bytes } = estimateSize(kind, survey, context, hiddenSize);
+  const share = size.rows / survey.rows;
+  return { ...size, tokens: Math.round(tokens * share), bytes: Math.round(bytes * share) };
 }
 
 /** Id, hash and source of a row, as text. */

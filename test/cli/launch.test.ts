@@ -1,0 +1,151 @@
+// What is submitted to clusters, without one: scripts, manifests, and refusals. A real Slurm: slurm.test.ts.
+
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { parseAllDocuments } from "yaml";
+import { ranges } from "../../src/cli/slurm-jobs.ts";
+import { runCli } from "../run-cli.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "armorm-launch-"));
+const at = (name: string) => join(folder, name);
+const EMBED = ["--", "embed", "--backbone", "tiny", "--data", "my rows.jsonl", "--out", "set"];
+
+// A Slurm that writes down what it is asked; squeue knows no job.
+const fake = {
+  PATH: `${at("bin")}${delimiter}${process.env.PATH}`,
+  SLURM_JOB_ID: "7",
+  SLURM_CONF: "/etc/slurm.conf",
+};
+beforeAll(() => {
+  mkdirSync(at("bin"));
+  const write = (name: string, script: string) => {
+    writeFileSync(at(`bin/${name}`), `#!/bin/sh\n${script}\n`);
+    chmodSync(at(`bin/${name}`), 0o755);
+  };
+  write(
+    "sbatch",
+    `echo "$@ job=$SLURM_JOB_ID conf=$SLURM_CONF" >> ${at("asked")}; wc -l < ${at("asked")} | tr -d ' '`,
+  );
+  write("squeue", "exit 1");
+  writeFileSync(at("my rows.jsonl"), JSON.stringify({ prompt: "a", response: "b", ratings: { q: 1 } }));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const launch = (words: readonly string[], env: Record<string, string> = {}) =>
+  runCli(["launch", ...words], { cwd: folder, env });
+
+test("a dry run prints the scripts with everything that was asked for, and leaves nothing behind", async () => {
+  const resources = [
+    "--partition",
+    "gpu",
+    "--time",
+    "1:00:00",
+    "--cpus",
+    "4",
+    "--mem",
+    "8G",
+    "--sbatch=--account=lab",
+  ];
+  const { code, stdout } = await launch(["slurm", "--shards", "12", ...resources, "--dry-run", ...EMBED]);
+  expect(code).toBe(0);
+  for (const line of [
+    "#SBATCH --partition=gpu",
+    "#SBATCH --time=1:00:00",
+    "#SBATCH --cpus-per-task=4",
+    "#SBATCH --mem=8G",
+    "#SBATCH --account=lab",
+    `#SBATCH --output=${at("set.launch/logs/shard-%a-%A.log")}`,
+  ]) {
+    expect(stdout.split("\n")).toContain(line);
+  }
+  expect(stdout).toMatch(
+    /embed --backbone tiny --data 'my rows.jsonl' --out set --threads 4 --shard "\$SLURM_ARRAY_TASK_ID\/12"/,
+  );
+  expect(stdout).toMatch(/launch slurm --resume .*set.launch --attempt 2/);
+  expect(stdout).toMatch(/--array=1-12 .*shard.sh/);
+  expect(() => readFileSync(at("set.launch/launch.json"))).toThrow();
+});
+
+test("every shard is submitted, and the merge after it; the last merge submits nothing any more", async () => {
+  const first = await launch(["slurm", "--shards", "3", "--attempts", "2", ...EMBED], fake);
+  expect(first).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^submitted 3 shards \(1-3\) as job 1, their merge as job 2/),
+  });
+  expect(readFileSync(at("set.launch/merge-1.sh"), "utf8")).toMatch(/--resume .* --attempt 2/);
+
+  // No shard has begun, so all are submitted again; then two have, and the one part is the third's.
+  const second = await launch(["slurm", "--resume", "set.launch", "--attempt", "2"], fake);
+  expect(second).toMatchObject({ code: 0, stdout: expect.stringMatching(/submitted 3 shards/) });
+  expect(readFileSync(at("set.launch/merge-2.sh"), "utf8")).toMatch(/main.js merge .*set\n/);
+  expect(readFileSync(at("asked"), "utf8").split("\n")).toEqual([
+    `--parsable --array=1-3 ${at("set.launch/shard.sh")} job= conf=/etc/slurm.conf`,
+    `--parsable --dependency=afterany:1 ${at("set.launch/merge-1.sh")} job= conf=/etc/slurm.conf`,
+    `--parsable --array=1-3 ${at("set.launch/shard.sh")} job= conf=/etc/slurm.conf`,
+    `--parsable --dependency=afterany:3 ${at("set.launch/merge-2.sh")} job= conf=/etc/slurm.conf`,
+    "",
+  ]);
+
+  for (const index of ["1", "2"]) {
+    const shard = await runCli(
+      ["embed", "--backbone", "tiny", "--data", "my rows.jsonl", "--out", "set", "--shard", `${index}/3`],
+      { cwd: folder },
+    );
+    expect(shard.code).toBe(0);
+  }
+  const third = await launch(["slurm", "--resume", "set.launch"], fake);
+  expect(third.stdout).toMatch(
+    /set: 1 of 1 part missing\nshard 3\/3: .*\n.*\nsubmitted 1 shard \(3\) as job 5/,
+  );
+  await runCli(["embed", "--backbone", "tiny", "--data", "my rows.jsonl", "--out", "set", "--shard", "3/3"], {
+    cwd: folder,
+  });
+  const last = await launch(["slurm", "--resume", "set.launch"], fake);
+  expect(last).toMatchObject({ code: 0, stdout: expect.stringMatching(/set: 1 of 1 ratings, 256 wide/) });
+});
+
+test("numbers of shards are written as Slurm reads them", () => {
+  expect(ranges([1, 2, 3, 5, 8, 9])).toBe("1-3,5,8-9");
+  expect(ranges([4])).toBe("4");
+});
+
+test("the manifest of an Indexed Job embeds in shards, that of the second Job merges", async () => {
+  const words = ["--shards", "8", "--image", "i:1", "--claim", "c", "--cpus", "4", "--memory", "8Gi"];
+  const { code, stdout } = await launch(["kubernetes", ...words, ...EMBED]);
+  expect(code).toBe(0);
+  const [embed, merge] = parseAllDocuments(stdout).map((document) => document.toJS());
+  expect(embed).toMatchObject({
+    apiVersion: "batch/v1",
+    kind: "Job",
+    spec: { completionMode: "Indexed", completions: 8, parallelism: 8, backoffLimitPerIndex: 3 },
+  });
+  const [container] = embed.spec.template.spec.containers;
+  expect(container.command.slice(-4)).toEqual(["--threads", "4", "--shard", "auto/8"]);
+  expect(container.resources.limits).toEqual({ cpu: 4, memory: "8Gi" });
+  expect(merge.spec.template.spec.containers[0]).toMatchObject({ command: ["armorm", "merge", "set"] });
+});
+
+test.each([
+  [["slurm", ...EMBED], /expected --shards, got none/],
+  [["slurm", "--shards", "2"], /expected the command to run behind --, got none/],
+  [["slurm", "--shards", "2", "--", "train"], /behind --, got train/],
+  [["slurm", "--shards", "2", ...EMBED, "--shard", "1/2"], /embed without --shard/],
+  [["slurm", "--shards", "2", ...EMBED, "--wrong"], /options of embed, got --wrong/],
+  [
+    ["slurm", "--shards", "2", "--", "embed", "--backbone", "tiny", "--out", "o"],
+    /embed with --data, got none/,
+  ],
+  [["slurm", "--resume", "nowhere"], /nowhere: expected the folder of a launch/],
+  [
+    ["slurm", "--shards", "2", "--folder", "other", ...EMBED],
+    /sbatch: expected Slurm's command, got ENOENT/,
+    { PATH: "/nowhere" },
+  ],
+])("%j is refused in one line", async (words, message, env: Record<string, string> = {}) => {
+  const { code, stderr } = await launch(words, env);
+  expect(code).toBe(2);
+  expect(stderr).toMatch(message);
+  expect(stderr.trimEnd().split("\n")).toHaveLength(2);
+});
