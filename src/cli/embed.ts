@@ -115,7 +115,7 @@ async function run(flags: EmbedFlags): Promise<void> {
   const signal = interruptSignal();
   let tokens = 0;
   let left = 0;
-  let first: { at: number; tokens: number } | null = null;
+  let begun: { at: number; tokens: number } | null = null;
   let said = false;
   const manifest = await embed(backbone, chat, {
     ...pick(flags, ["out", "objectives", "partRows", "maxTokens", "overlong", "limit", "strict"]),
@@ -137,11 +137,11 @@ async function run(flags: EmbedFlags): Promise<void> {
       tokens = at.tokens;
       progress.update(at.rows, at.totalRows);
       // The first part was read and tokenized before: only what comes after the first report tells the rate.
-      first ??= { at: performance.now(), tokens: at.tokens };
-      const measured = (performance.now() - first.at) / 1000;
+      begun ??= { at: performance.now(), tokens: at.tokens };
+      const measured = (performance.now() - begun.at) / 1000;
       if (said || measured < MEASURED_S) return;
       said = true;
-      const rate = (at.tokens - first.tokens) / measured;
+      const rate = (at.tokens - begun.tokens) / measured;
       if (!process.stderr.isTTY)
         note(`about ${formatSeconds((left - at.tokens) / rate)} left at ${formatRate(rate)} tokens/s`);
     },
