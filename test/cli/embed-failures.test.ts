@@ -119,7 +119,9 @@ test.skipIf(process.getuid?.() === 0)("a folder without permission to write is s
   expect(errorLines(refused.stderr)).toMatch(/expected a folder to write at locked, got no permission/);
 });
 
-test("data that vanishes or changes in the middle of a run ends it, and the run goes on when the data is back", async () => {
+test("data that vanishes or changes in the middle of a run ends it, and the run goes on when the data is back", {
+  timeout: 180_000,
+}, async () => {
   for (const spoil of [() => {}, () => writeFileSync(at("rows.jsonl"), rows(201))]) {
     rmSync(at("moved"), { recursive: true, force: true });
     const run = embed("moved");

@@ -42,6 +42,10 @@ export async function startCluster(folder: string): Promise<Cluster> {
     closeSync(log);
     children.push(child);
   };
+  const ask = (name: string, ...words: string[]) => {
+    const env = { ...process.env, ...environment };
+    return spawnSync(name, ["--noheader", ...words], { encoding: "utf8", env }).stdout.trim();
+  };
   const stop = async () => {
     for (const child of children.reverse()) {
       if (child.exitCode !== null || child.signalCode !== null) continue;
@@ -61,20 +65,18 @@ export async function startCluster(folder: string): Promise<Cluster> {
     await until(() => spawnSync("munge", ["-n", `--socket=${at("munge.sock")}`]).status === 0, folder);
     start("slurmctld", ["-D", "-i", "-f", at("slurm.conf")]);
     start("slurmd", ["-D", "-f", at("slurm.conf"), "-N", "node1"]);
-    const idle = () => {
-      const words = ["--noheader", "--format=%t"];
-      const { stdout } = spawnSync("sinfo", words, {
-        encoding: "utf8",
-        env: { ...process.env, ...environment },
-      });
-      return stdout.trim() === "idle";
-    };
-    await until(idle, folder);
+    await until(() => ask("sinfo", "--format=%t") === "idle", folder);
   } catch (error) {
     await stop();
     throw error;
   }
-  return { environment, [Symbol.asyncDispose]: stop };
+  return {
+    environment,
+    async [Symbol.asyncDispose]() {
+      // The daemon of a job outlives slurmd if it is stopped in between.
+      await until(() => ask("squeue", "--states=running,completing") === "", folder).finally(stop);
+    },
+  };
 }
 
 const configuration = (folder: string, host: string, controllerPort: number, nodePort: number): string =>
@@ -119,7 +121,7 @@ async function until(reached: () => boolean, folder: string): Promise<void> {
       return `${name}: none`;
     }
   });
-  throw new Error(`the cluster did not start\n${logs.join("\n")}`);
+  throw new Error(`the cluster did not start, or not stop\n${logs.join("\n")}`);
 }
 
 async function freePort(): Promise<number> {
