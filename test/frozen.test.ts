@@ -21,6 +21,7 @@ test("runtime dependencies", () => {
       "picocolors": "1.1.1",
       "undici": "7.30.2",
       "yaml": "2.9.1",
+      "zod": "4.6.7",
     }
   `);
 });
@@ -58,6 +59,7 @@ test("exports of the library", async () => {
       "openEmbeddingSet",
       "openModelDirectory",
       "openRewardModel",
+      "parseConfiguration",
       "parseDataLocation",
       "parseScale",
       "promptHash",
@@ -65,6 +67,7 @@ test("exports of the library", async () => {
       "pullDataset",
       "rankScores",
       "readBestOfN",
+      "readConfiguration",
       "readPairs",
       "readRatings",
       "readSafetensors",
@@ -86,6 +89,7 @@ test("exports of the library", async () => {
       "toFloat64",
       "toScore",
       "trainArmo",
+      "trainFromConfiguration",
       "trainGating",
       "trainModel",
       "validateConversation",
@@ -108,7 +112,7 @@ test("options of the command line", () => {
       "demo: --out --seed",
       "pull: --dataset --json",
       "embed: --backbone --data --out --kind --objectives --part-rows --max-tokens --overlong --limit --strict --json --format --scale --chat-template --gating-pattern --bos --compat --dtype --device --threads",
-      "train: --ratings --pairs --out --reference --evaluation --drop-overlaps --objectives --debias --debias-method --debias-correlation --alphas --folds --intercept --refit --memory --validation-fraction --test-fraction --seed --preset --steps --batch-size --hidden-dim --learning-rate --weight-decay --dropout --label-smoothing --target-margins --balance --patience --checkpoint --overwrite --json",
+      "train: --config --ratings --pairs --out --reference --evaluation --drop-overlaps --objectives --debias --debias-method --debias-correlation --alphas --folds --intercept --refit --memory --validation-fraction --test-fraction --seed --preset --steps --batch-size --hidden-dim --learning-rate --weight-decay --dropout --label-smoothing --target-margins --balance --patience --checkpoint --overwrite --json",
       "score: --embeddings --explain-tokens --limit --out --strict --json --model --backbone --chat-template --gating-pattern --bos --compat --dtype --device --threads",
       "compare: --limit --out --strict --json --model --backbone --chat-template --gating-pattern --bos --compat --dtype --device --threads",
       "rank: --write --min-margin --limit --out --strict --json --model --backbone --chat-template --gating-pattern --bos --compat --dtype --device --threads",

@@ -12,6 +12,7 @@ export const READ_FILES = [
   "chat_template.jinja",
   "additional_chat_templates/default.jinja",
   "training.json",
+  "training-configuration.yaml",
   "training-prompts.safetensors",
 ] as const;
 /** What people and `armorm verify` read, and what belongs beside every copy of the weights. */
