@@ -65,7 +65,8 @@ export interface EmbeddedSource {
   readonly embeddings: string;
 }
 
-export type TrainingSource = DataSource | EmbeddedSource;
+/** A text is the location of data. */
+export type TrainingSource = string | DataSource | EmbeddedSource;
 
 /** What a model is trained on, and with which backbone. */
 export interface TrainingSources {
