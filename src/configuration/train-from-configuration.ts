@@ -2,6 +2,8 @@
 
 import { readdir, rmdir } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
+import { resolveGatingOptions } from "../armo/gating-presets.ts";
+import type { GatingOptions } from "../armo/gating-training.ts";
 import { requireWritable } from "../armo/model-directory.ts";
 import type { TrainOptions } from "../armo/train.ts";
 import { trainModel } from "../armo/train-model.ts";
@@ -55,6 +57,14 @@ export async function trainFromConfiguration(
     );
   }
   const out = here(configuration.out);
+  const { patience, checkpoint: asked, ...gate } = configuration.gating ?? {};
+  const gating: GatingOptions = {
+    ...gate,
+    ...(patience === undefined
+      ? {}
+      : { patience: patience === "never" ? Number.POSITIVE_INFINITY : patience }),
+  };
+  requireGating(gating);
   await requireWritable(out, overwrite);
   const placed = { folder, configuration };
   const located = await locateSources(placed, out, options.locators ?? QUIET_LOCATORS);
@@ -63,7 +73,6 @@ export async function trainFromConfiguration(
     ...(signal ? { signal } : {}),
   });
 
-  const { gating: { patience, checkpoint: asked, ...gating } = {} } = configuration;
   const checkpoint = asked
     ? { ...asked, directory: here(asked.directory) }
     : located.backbone === null
@@ -85,12 +94,7 @@ export async function trainFromConfiguration(
     debiasing,
     ...split,
     ...(regression ? { regression } : {}),
-    gating: {
-      ...gating,
-      ...(patience === undefined
-        ? {}
-        : { patience: patience === "never" ? Number.POSITIVE_INFINITY : patience }),
-    },
+    gating,
     ...(checkpoint ? { checkpoint } : {}),
     ...(signal ? { signal } : {}),
     ...(options.onStage ? { onStage: options.onStage } : {}),
@@ -99,6 +103,21 @@ export async function trainFromConfiguration(
   // A folder that the user has named stays; this one was for the run alone.
   if (checkpoint && !asked) await removeIfEmpty(checkpoint.directory);
   return report;
+}
+
+/** What options of the gate say together, such as a warm-up and the steps, before anything is embedded for them. */
+function requireGating(gating: GatingOptions): void {
+  const sizes = { hiddenSize: 1, numObjectives: 1 };
+  try {
+    resolveGatingOptions({ ...gating, ...sizes }, Number.MAX_SAFE_INTEGER, () => 1);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new InputError(
+      "bad-configuration",
+      `gating: ${error.message.replace("trainGating: ", "")}`,
+      "docs/gate-training.md says what goes with what",
+    );
+  }
 }
 
 /** Another run is not to find this one's checkpoint. */

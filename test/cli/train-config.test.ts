@@ -248,6 +248,11 @@ test.each([
   ["gating: {dropout: 1}", [], "train.yaml: gating.dropout: expected a number in [0, 1), got 1"],
   ["piars: [p.jsonl]", [], "train.yaml: expected a known key, got piars; did you mean pairs?"],
   ["", ["--pairs", "embedded"], "expected data in the configuration alone, got --pairs beside --config"],
+  [
+    "out: m\ngating: {warmup: 50, steps: 40}",
+    [],
+    "gating: warmup must be a share in [0, 1) or steps below 40",
+  ],
   ["", [], "out: expected a folder for the model, got none"],
   [
     "out: m",
