@@ -39,6 +39,7 @@ export { runGate, scoreEmbedding } from "./armo/score.ts";
 export { spearman } from "./armo/spearman.ts";
 export { type TrainOptions, type TrainResult, trainArmo } from "./armo/train.ts";
 export { type TrainModelOptions, trainModel } from "./armo/train-model.ts";
+export type { TrainingConfiguration } from "./armo/training-configuration.ts";
 export type { RegressionOptions } from "./armo/training-regression.ts";
 export type { TrainingReport } from "./armo/training-report.ts";
 export {
@@ -65,6 +66,15 @@ export {
 export { type PulledDataset, pullDataset } from "./checkpoint/hub/pull-dataset.ts";
 export { readSafetensors } from "./checkpoint/safetensors.ts";
 export { writeSafetensors } from "./checkpoint/safetensors-writer.ts";
+export {
+  type PlacedConfiguration,
+  parseConfiguration,
+  readConfiguration,
+} from "./configuration/read-configuration.ts";
+export {
+  type TrainFromConfigurationOptions,
+  trainFromConfiguration,
+} from "./configuration/train-from-configuration.ts";
 export { finalAnswersOf, readBestOfN } from "./data/best-of-n.ts";
 export { extractFinalAnswer, normalizeAnswer } from "./data/final-answer.ts";
 export { type DataLocation, parseDataLocation } from "./data/location.ts";

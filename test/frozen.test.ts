@@ -21,6 +21,7 @@ test("runtime dependencies", () => {
       "picocolors": "1.1.1",
       "undici": "7.30.2",
       "yaml": "2.9.1",
+      "zod": "4.6.7",
     }
   `);
 });
@@ -59,6 +60,7 @@ test("exports of the library", async () => {
       "openEmbeddingSet",
       "openModelDirectory",
       "openRewardModel",
+      "parseConfiguration",
       "parseDataLocation",
       "parseScale",
       "promptHash",
@@ -66,6 +68,7 @@ test("exports of the library", async () => {
       "pullDataset",
       "rankScores",
       "readBestOfN",
+      "readConfiguration",
       "readPairs",
       "readRatings",
       "readSafetensors",
@@ -89,6 +92,7 @@ test("exports of the library", async () => {
       "toFloat64",
       "toScore",
       "trainArmo",
+      "trainFromConfiguration",
       "trainGating",
       "trainModel",
       "validateConversation",

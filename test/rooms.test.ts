@@ -20,6 +20,7 @@ const ORDER = [
   "armo",
   "siblings",
   "opening",
+  "configuration",
   "evaluation",
   "report",
   "index.ts",

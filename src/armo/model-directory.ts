@@ -21,6 +21,7 @@ import { armoScorer } from "./armo-scorer.ts";
 import { type Heads, headsFromTensors, headsToTensors } from "./heads.ts";
 import { modelCard } from "./model-card.ts";
 import { isPublishedLayout, openPublished } from "./published-checkpoint.ts";
+import { CONFIGURATION, formatConfiguration, type ResolvedConfiguration } from "./training-configuration.ts";
 import { PROMPTS, readTrainingPrompts, writeTrainingPrompts } from "./training-prompts.ts";
 import type { TrainingReport } from "./training-report.ts";
 
@@ -36,6 +37,7 @@ export interface TrainedModel {
   readonly backbone: BackboneReference;
   readonly chat: ChatSettings;
   readonly report: TrainingReport;
+  readonly configuration: ResolvedConfiguration;
   /** Sorted keys of the prompts that training saw; null where they are not known. */
   readonly trainingKeys: BigUint64Array | null;
 }
@@ -47,7 +49,7 @@ const CARD = "README.md";
 /** What is written about a model afterwards: a page, and an example with its values. */
 export const ABOUT_FILES = ["report.html", "verify.json"];
 /** What this code writes beside the configuration. */
-const OWN_FILES = [WEIGHTS, PROMPTS, REPORT, CARD, ...ABOUT_FILES];
+const OWN_FILES = [WEIGHTS, PROMPTS, REPORT, CONFIGURATION, CARD, ...ABOUT_FILES];
 const MODEL_TYPE = "armorm";
 /** What the configuration says of prompts that nobody can look up. */
 const UNKNOWN = "unknown";
@@ -87,7 +89,7 @@ export async function requireWritable(directory: string, overwrite: boolean): Pr
 
 /** Writes a model directory. The configuration comes last: a directory without one is no model. */
 export async function writeModelDirectory(directory: string, model: TrainedModel): Promise<void> {
-  const { heads, backbone, chat, report, trainingKeys } = model;
+  const { heads, backbone, chat, report, configuration, trainingKeys } = model;
   const location = await storedLocation(backbone.location);
   const names = heads.objectives.map(({ name }) => name);
   const config = {
@@ -110,6 +112,7 @@ export async function writeModelDirectory(directory: string, model: TrainedModel
   if (trainingKeys === null) await rm(join(directory, PROMPTS), { force: true });
   else await writeTrainingPrompts(directory, trainingKeys);
   await writeText(directory, REPORT, JSON.stringify(report, null, 1));
+  await writeText(directory, CONFIGURATION, await formatConfiguration(configuration));
   const backboneDirectory = await localDirectory(location);
   const licence = backboneDirectory === null ? null : await checkpointLicence(backboneDirectory);
   await writeText(directory, CARD, modelCard({ ...model, backbone: { ...backbone, location } }, licence));

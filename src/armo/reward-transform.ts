@@ -50,6 +50,14 @@ export type DebiasingOptions = Pick<
   "method" | "correlation" | "threshold" | "signed"
 >;
 
+/** The same with the defaults filled in. */
+export const resolveDebiasing = ({
+  method = "root",
+  correlation = "spearman",
+  threshold = 0.03,
+  signed = false,
+}: DebiasingOptions = {}): Required<DebiasingOptions> => ({ method, correlation, threshold, signed });
+
 export interface RewardTransform {
   /** T `[K, K]`: adjusted rewards = rewards @ T. The identity less the penalties in the targets' rows. */
   readonly transform: Float64Array;
@@ -85,8 +93,8 @@ export function fitRewardTransform(
   rewards: ArrayLike<number>,
   options: RewardTransformOptions,
 ): RewardTransform {
-  const { numObjectives: K, targets, method = "root", threshold = 0.03, signed = false } = options;
-  const { correlation = "spearman" } = options;
+  const { numObjectives: K, targets } = options;
+  const { method, correlation, threshold, signed } = resolveDebiasing(options);
   requireOptions(rewards, options, threshold);
   const N = rewards.length / K;
   const columns = Array.from({ length: K }, (_, k) =>

@@ -1,7 +1,9 @@
 // Both training stages, in order: regression → debiasing → gating. N rows, K objectives, H hidden size.
 
+import { basename, resolve } from "node:path";
 import type { EmbeddingSet } from "../embedding/embedding-set.ts";
 import { openPromptRows } from "../embedding/prompt-rows.ts";
+import { RUNTIME_VERSION } from "../engine/runtime.ts";
 import { InputError } from "../errors.ts";
 import type { Objective } from "../reward-model.ts";
 import { VERSION } from "../version.ts";
@@ -14,17 +16,23 @@ import {
 } from "./gating-training.ts";
 import type { Heads } from "./heads.ts";
 import { openProjection } from "./projection.ts";
-import { type DebiasingOptions, fitRewardTransform } from "./reward-transform.ts";
+import { type DebiasingOptions, fitRewardTransform, resolveDebiasing } from "./reward-transform.ts";
 import { measureSeeds } from "./seed-sensitivity.ts";
 import { sideOfRow } from "./split.ts";
 import { LENGTH, planLabels } from "./training-labels.ts";
 import { baselineAccuracies, responseRewards, rewardPairs, rewardResponses } from "./training-pairs.ts";
-import { fitObjectives, type RegressionOptions, stableObjectives } from "./training-regression.ts";
+import {
+  fitObjectives,
+  type RegressionOptions,
+  resolveRegression,
+  stableObjectives,
+} from "./training-regression.ts";
 import {
   reportObjective,
   reportTransform,
   type SetReference,
   type TrainingReport,
+  type TrainingSettings,
   type TrainingStage,
 } from "./training-report.ts";
 import {
@@ -83,6 +91,7 @@ export interface TrainOptions {
 export interface TrainResult {
   readonly heads: Heads;
   readonly report: TrainingReport;
+  readonly settings: TrainingSettings;
   /**
    * Every prompt that training has seen, validation prompts included: sorted keys. Null where a set was imported without its
    * texts, whose prompts nobody can look up.
@@ -225,25 +234,27 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
         }),
       )
     : null;
+  const settings: TrainingSettings = {
+    objectives: plan.objectives.map(({ name }) => name),
+    debias: targets.map((target) => objectives[target]!.name),
+    validationFraction,
+    testFraction,
+    dropOverlaps,
+    seed,
+    seedSensitivity: further,
+    regression: resolveRegression(options.regression),
+    debiasing: resolveDebiasing(options.debiasing),
+  };
   return {
     heads,
+    settings,
     trainingKeys: [...ratings, ...pairs, ...(reference ?? [])].every((set) => set.knowsTexts)
       ? sortedKeys([ratingUse, pairUse, ...(referenceUse ? [referenceUse] : [])])
       : null,
     report: {
-      options: {
-        objectives: options.objectives ?? null,
-        debias: options.debias ?? null,
-        validationFraction,
-        testFraction,
-        dropOverlaps,
-        seed,
-        seedSensitivity: further,
-        regression: options.regression ?? {},
-        debiasing: options.debiasing ?? {},
-      },
+      options: { ...settings },
       passes: fit.passes,
-      versions: { armorm: VERSION, node: process.version },
+      versions: { armorm: VERSION, node: process.version, onnxruntime: RUNTIME_VERSION },
       sets: {
         ratings: ratings.map(setReference),
         pairs: pairs.map(setReference),
@@ -303,7 +314,7 @@ function trainingRow(use: RowUse, fraction: number, seed: number): (row: number)
 }
 
 const setReference = ({ directory, manifest, rows }: EmbeddingSet): SetReference => ({
-  directory,
+  directory: basename(resolve(directory)),
   run: manifest.run,
   rows,
 });

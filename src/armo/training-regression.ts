@@ -17,6 +17,25 @@ export interface RegressionOptions extends Pick<RidgeOptions, "folds" | "refit" 
   readonly sourceWeights?: Readonly<Record<string, number>>;
 }
 
+/** The same with the defaults filled in; null: none, no limit. */
+export type ResolvedRegression = { readonly [K in keyof RegressionOptions]-?: RegressionOptions[K] | null };
+
+export const resolveRegression = ({
+  alphas = DEFAULT_ALPHAS,
+  folds,
+  intercept = false,
+  refit = false,
+  memory,
+  sourceWeights,
+}: RegressionOptions = {}): ResolvedRegression => ({
+  alphas,
+  folds: folds ?? null,
+  intercept,
+  refit,
+  memory: memory ?? null,
+  sourceWeights: sourceWeights ?? null,
+});
+
 export interface ObjectiveFits {
   readonly ratings: readonly EmbeddingSet[];
   readonly plan: LabelPlan;

@@ -4,9 +4,10 @@ import type { TrainingDiagnostics } from "./diagnostics.ts";
 import type { GateMeans } from "./gate-means.ts";
 import type { GatingHistory } from "./gating-training.ts";
 import { pearson } from "./pearson.ts";
-import type { Correlation, DebiasStatus, RewardTransform } from "./reward-transform.ts";
+import type { Correlation, DebiasingOptions, DebiasStatus, RewardTransform } from "./reward-transform.ts";
 import type { RidgeCaution, RidgeFit } from "./ridge.ts";
 import { spearman } from "./spearman.ts";
+import type { ResolvedRegression } from "./training-regression.ts";
 
 export type TrainingStage = "regression" | "debiasing" | "gating" | "seeds";
 
@@ -60,10 +61,25 @@ export interface RowCounts {
 
 /** An embedding set that took part. */
 export interface SetReference {
+  /** Its folder's name, without those above: the same run gives the same report wherever it lies. */
   readonly directory: string;
   /** Hash of everything that decided its contents. */
   readonly run: string;
   readonly rows: number;
+}
+
+/** The options of a run, but for the gate's. */
+export interface TrainingSettings {
+  readonly objectives: readonly string[];
+  readonly debias: readonly string[];
+  readonly validationFraction: number;
+  readonly testFraction: number;
+  readonly dropOverlaps: boolean;
+  readonly seed: number;
+  /** Further seeds that the gate was trained with, for comparison. */
+  readonly seedSensitivity: number;
+  readonly regression: ResolvedRegression;
+  readonly debiasing: Required<DebiasingOptions>;
 }
 
 export type AccuracyName =
@@ -75,9 +91,9 @@ export type AccuracyName =
 
 /** Everything a training run has to say about itself; stored in the model directory as `training.json`. */
 export interface TrainingReport {
-  /** What was asked for; the gate's resolved options are in `history`. */
+  /** What decided the run, defaults filled in: `TrainingSettings`; the gate's options are in `history`. */
   readonly options: Readonly<Record<string, unknown>>;
-  readonly versions: { readonly armorm: string; readonly node: string };
+  readonly versions: { readonly armorm: string; readonly node: string; readonly onnxruntime: string };
   readonly sets: Readonly<Record<"ratings" | "pairs" | "reference" | "evaluation", readonly SetReference[]>>;
   readonly rows: {
     readonly ratings: RowCounts;

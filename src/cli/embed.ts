@@ -1,21 +1,15 @@
 import { Command, Option } from "commander";
 import type { OverlongPolicy } from "../chat/overlong.ts";
 import type { EmbeddingKind, EmbeddingManifest } from "../embedding/manifest.ts";
-import type { EmbedPlan } from "../embedding/plan.ts";
 import { parseShard, type Shard, shardParts, showShard, WHOLE } from "../embedding/shard.ts";
 import { type BackboneFlags, openForFlags, withBackboneOptions } from "./backbone-options.ts";
-import {
-  dataLocations,
-  declaredScales,
-  formatNotes,
-  withFormatOption,
-  withScaleOption,
-} from "./data-options.ts";
+import { dataLocations, declaredScales, withFormatOption, withScaleOption } from "./data-options.ts";
 import { download, withDownloads } from "./downloads.ts";
+import { watchEmbedding } from "./embedding-progress.ts";
 import { EXIT, Interrupted, interruptSignal } from "./failure.ts";
 import { parseList, parsePositiveInteger, pick } from "./flags.ts";
 import { count, integer, note, print, printJson, table } from "./output.ts";
-import { formatRate, formatSeconds, startProgress } from "./progress.ts";
+import { formatSeconds } from "./progress.ts";
 import { shellWords } from "./shell-words.ts";
 
 interface EmbedFlags extends BackboneFlags {
@@ -111,41 +105,20 @@ async function run(flags: EmbedFlags): Promise<void> {
   await using embedder = await openForFlags(flags.backbone, flags);
   const { backbone, chat, chatSettings, location } = embedder;
   const started = performance.now();
-  const progress = startProgress("embedding", "rows");
-  const signal = interruptSignal();
-  let tokens = 0;
-  let left = 0;
-  let begun: { at: number; tokens: number } | null = null;
-  let said = false;
+  const watch = watchEmbedding(flags, shard);
   const manifest = await embed(backbone, chat, {
     ...pick(flags, ["out", "objectives", "partRows", "maxTokens", "overlong", "limit", "strict"]),
     ...scales,
-    ...formatNotes(flags),
+    ...watch.hooks,
     kind,
     data,
     location,
     chatSettings,
-    signal,
+    signal: interruptSignal(),
     ...(shard === undefined ? {} : { shard, command: commandOf(process.argv.slice(3)) }),
     onNote: note,
-    onPlan: (plan) => {
-      left = plan.rows === 0 ? 0 : plan.tokens * (1 - plan.rowsDone / plan.rows);
-      note(describePlan(plan, shard));
-      progress.update(plan.rowsDone, plan.rows);
-    },
-    onProgress: (at) => {
-      tokens = at.tokens;
-      progress.update(at.rows, at.totalRows);
-      // The first part was read and tokenized before: only what comes after the first report tells the rate.
-      begun ??= { at: performance.now(), tokens: at.tokens };
-      const measured = (performance.now() - begun.at) / 1000;
-      if (said || measured < MEASURED_S) return;
-      said = true;
-      const rate = (at.tokens - begun.tokens) / measured;
-      if (!process.stderr.isTTY)
-        note(`about ${formatSeconds((left - at.tokens) / rate)} left at ${formatRate(rate)} tokens/s`);
-    },
-  }).finally(() => progress.stop());
+  }).finally(() => watch.stop());
+  const tokens = watch.tokens();
   const seconds = (performance.now() - started) / 1000;
   if (flags.json) printJson(manifest);
   else if (shard !== undefined && !manifest.complete) printShard(manifest, flags.out, shard);
@@ -159,19 +132,6 @@ async function run(flags: EmbedFlags): Promise<void> {
   }
   if (!manifest.complete && manifest.parts.length < end - first)
     throw new Interrupted(`stopped; the same command continues ${flags.out}`);
-}
-
-/** The time left is worth saying once the rate has been measured over this time. */
-const MEASURED_S = 5;
-
-/** `embedding 12,000 rows: about 3,400,000 tokens, 2 parts, 197 MB` */
-function describePlan({ rows, tokens, parts, partsDone, bytes }: EmbedPlan, shard?: Shard): string {
-  const size = bytes < 1e9 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
-  const begun = partsDone === 0 ? "" : `, ${integer(partsDone)} of them there already`;
-  const count = `${integer(parts)} ${parts === 1 ? "part" : "parts"}${begun}`;
-  const which = shard === undefined ? "" : `shard ${showShard(shard)}: `;
-  if (parts === 0) return `${which}no part is left for it: there are more shards than parts`;
-  return `${which}embedding ${integer(rows)} rows: about ${integer(Number(tokens.toPrecision(2)))} tokens, ${count}, ${size}`;
 }
 
 /** The command line without what differs from shard to shard. */

@@ -42,13 +42,19 @@ Examples:
 }
 
 async function run(location: string, flags: InspectFlags): Promise<void> {
-  const [{ download }, { locateCheckpoint }, { isModelDirectory, openModelDirectory }, { openCheckpoint }] =
-    await Promise.all([
-      import("./downloads.ts"),
-      import("../checkpoint/location.ts"),
-      import("../opening/open-model-directory.ts"),
-      import("../checkpoint/checkpoint.ts"),
-    ]);
+  const [
+    { download },
+    { locateCheckpoint },
+    { isModelDirectory, openModelDirectory },
+    { openCheckpoint },
+    { CONFIGURATION },
+  ] = await Promise.all([
+    import("./downloads.ts"),
+    import("../checkpoint/location.ts"),
+    import("../opening/open-model-directory.ts"),
+    import("../checkpoint/checkpoint.ts"),
+    import("../armo/training-configuration.ts"),
+  ]);
   const name = await download(location);
   const { directory } = await locateCheckpoint(name);
   if (flags.quantization !== undefined) {
@@ -61,8 +67,9 @@ async function run(location: string, flags: InspectFlags): Promise<void> {
     await inspectEmbeddings(location, directory, flags);
   } else if (await isModelDirectory(directory)) {
     const model = await openModelDirectory(name);
-    if (flags.json) printJson(describeModel(model));
-    else if (model.kind === "armorm") printArmo(model, location);
+    const configuration = existsSync(join(directory, CONFIGURATION)) ? join(directory, CONFIGURATION) : null;
+    if (flags.json) printJson({ ...describeModel(model), trainingConfiguration: configuration });
+    else if (model.kind === "armorm") printArmo(model, location, configuration);
     else printScalarModel(model, location);
   } else {
     const checkpoint = await openCheckpoint(directory);
@@ -92,7 +99,7 @@ function printScalarModel({ scorer, backbone }: ModelDirectory, location: string
   );
 }
 
-function printArmo(model: ArmoDirectory, location: string): void {
+function printArmo(model: ArmoDirectory, location: string, configuration: string | null): void {
   const { heads, backbone, trainingPrompts } = model;
   const K = heads.objectives.length;
   print(`${location}: ${K} objectives over a backbone ${heads.hiddenSize} wide (${backbone.location})`);
@@ -102,6 +109,7 @@ function printArmo(model: ArmoDirectory, location: string): void {
   const prompts =
     trainingPrompts === null ? "prompts unknown" : `${integer(trainingPrompts)} prompts seen in training`;
   print(`gate ${heads.hiddenSize} → ${layers}, temperature ${heads.gate.temperature}; ${scale}; ${prompts}`);
+  if (configuration) print(`to train it again: armorm train --config ${configuration} --out DIR`);
   const columns = [{ title: "objective" }, { title: "source" }, { title: "rating", align: "right" }] as const;
   const rows = heads.objectives.map(({ name, source, scale: map }) => [
     name,

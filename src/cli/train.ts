@@ -1,9 +1,8 @@
+import { isAbsolute, join, resolve } from "node:path";
 import { Command, Option } from "commander";
-import type { Balance, GatingPreset } from "../armo/gating-training.ts";
-import type { Correlation } from "../armo/reward-transform.ts";
-import { remedyFor } from "../armo/ridge-status.ts";
-import type { TrainingReport, TrainingStage } from "../armo/training-report.ts";
-import { printDiagnostics } from "./diagnostics.ts";
+import type { EmbeddingManifest } from "../embedding/manifest.ts";
+import { download, watchPull } from "./downloads.ts";
+import { watchEmbedding } from "./embedding-progress.ts";
 import { Interrupted, interruptSignal } from "./failure.ts";
 import {
   parseBalance,
@@ -16,53 +15,23 @@ import {
   parseNumbersFromZero,
   parsePositiveInteger,
   parsePositiveNumber,
-  pick,
 } from "./flags.ts";
-import { fixed, integer, note, percent, print, printJson, table } from "./output.ts";
+import { integer, note, print, printJson } from "./output.ts";
 import { formatSeconds, startProgress } from "./progress.ts";
-
-interface TrainFlags {
-  ratings: string[];
-  pairs: string[];
-  out: string;
-  reference?: string[];
-  evaluation?: string[];
-  dropOverlaps?: boolean;
-  objectives?: string[];
-  debias?: string[];
-  debiasMethod?: "root" | "grid";
-  debiasCorrelation?: Correlation;
-  alphas?: number[];
-  folds?: number;
-  intercept?: boolean;
-  refit?: boolean;
-  memory?: number;
-  validationFraction?: number;
-  testFraction?: number;
-  seed?: number;
-  seedSensitivity?: number;
-  preset: GatingPreset;
-  steps?: number;
-  batchSize?: number;
-  hiddenDim?: number;
-  learningRate?: number;
-  weightDecay?: number;
-  dropout?: number;
-  labelSmoothing?: number;
-  targetMargins?: number | true;
-  balance?: Exclude<Balance, "off" | "equal"> | true;
-  patience?: number;
-  checkpoint?: string;
-  overwrite?: boolean;
-  json?: boolean;
-}
+import { watchQuantizing } from "./quantizing.ts";
+import { applyFlags, type TrainFlags } from "./train-flags.ts";
+import { printTrainingReport } from "./training-tables.ts";
 
 export function trainCommand(): Command {
   return new Command("train")
     .description("fit the objectives, take length out of them, train the gate, and write a model directory")
-    .requiredOption("--ratings <dir...>", "embedded ratings, for the regression")
-    .requiredOption("--pairs <dir...>", "embedded pairs, for the gate")
-    .requiredOption("--out <dir>", "folder for the model: empty or absent")
+    .option(
+      "--config <file>",
+      "YAML or JSON with the whole run, embedding included (docs/training.md); other options override it",
+    )
+    .option("--ratings <dir...>", "embedded ratings, for the regression")
+    .option("--pairs <dir...>", "embedded pairs, for the gate")
+    .option("--out <dir>", "folder for the model: empty or absent")
     .option(
       "--reference <dir...>",
       "embeddings over which length is taken out (default: the pairs' responses)",
@@ -107,10 +76,8 @@ export function trainCommand(): Command {
     .addOption(
       new Option(
         "--preset <name>",
-        "gate training: as in the paper, with β fitted to the rewards or from 100, or as in its code",
-      )
-        .choices(["fitted", "paper", "reference"])
-        .default("fitted"),
+        "gate training: as in the paper, with β fitted to the rewards (default) or from 100, or as in its code",
+      ).choices(["fitted", "paper", "reference"]),
     )
     .option("--steps <n>", "gate: optimizer steps", parsePositiveInteger)
     .option("--batch-size <n>", "gate: pairs per step", parsePositiveInteger)
@@ -140,111 +107,105 @@ export function trainCommand(): Command {
 Examples:
   armorm train --ratings embedded/ratings --pairs embedded/pairs --out model
   armorm train --ratings r --pairs p --evaluation bench --drop-overlaps --test-fraction 0.1 --out model
-  armorm train --ratings r --pairs p --preset paper --checkpoint run --out model`,
+  armorm train --ratings r --pairs p --preset paper --checkpoint run --out model
+  armorm train --config train.yaml --seed 2 --out model-2`,
     );
 }
 
 async function run(flags: TrainFlags): Promise<void> {
-  const [{ trainModel }, { openEmbeddingSet }, { writeReport }] = await Promise.all([
-    import("../armo/train-model.ts"),
-    import("../embedding/embedding-set.ts"),
+  const [
+    { readConfiguration },
+    { trainFromConfiguration },
+    { openEmbedder },
+    { locateData },
+    { writeReport },
+  ] = await Promise.all([
+    import("../configuration/read-configuration.ts"),
+    import("../configuration/train-from-configuration.ts"),
+    import("../embedding/embedder.ts"),
+    import("../data/data-files.ts"),
     import("../report/write-report.ts"),
   ]);
-  const open = (directories: readonly string[]) => Promise.all(directories.map(openEmbeddingSet));
-  const debias = flags.debias?.length === 1 && flags.debias[0] === "none" ? [] : flags.debias;
+  const placed = flags.config === undefined ? null : await readConfiguration(flags.config);
+  // Paths on the command line start from the current folder, those in the file from the file's.
+  const here = placed ? (path: string) => resolve(path) : (path: string) => path;
+  const configuration = applyFlags(placed?.configuration ?? null, flags, here);
   const started = performance.now();
-  if (flags.seedSensitivity !== undefined) {
+  const furtherSeeds = configuration.seedSensitivity ?? 0;
+  if (furtherSeeds > 0) {
     note(
-      `the gate is trained ${integer(flags.seedSensitivity + 1)} times: once to be kept, and once for each further seed`,
+      `the gate is trained ${integer(furtherSeeds + 1)} times: once to be kept, and once for each further seed`,
     );
   }
-  let progress = startProgress("", "");
-  let stage: TrainingStage | undefined;
   const seconds = stopwatch();
-  const report = await trainModel({
-    ...pick(flags, [
-      "out",
-      "overwrite",
-      "dropOverlaps",
-      "objectives",
-      "validationFraction",
-      "testFraction",
-      "seed",
-      "seedSensitivity",
-    ]),
-    ratings: await open(flags.ratings),
-    pairs: await open(flags.pairs),
-    ...(flags.reference ? { reference: await open(flags.reference) } : {}),
-    ...(flags.evaluation ? { evaluation: await open(flags.evaluation) } : {}),
-    ...(debias ? { debias } : {}),
-    regression: pick(flags, ["alphas", "folds", "intercept", "refit", "memory"]),
-    debiasing: {
-      ...(flags.debiasMethod ? { method: flags.debiasMethod } : {}),
-      ...(flags.debiasCorrelation ? { correlation: flags.debiasCorrelation } : {}),
-    },
-    gating: {
-      ...(flags.targetMargins
-        ? { targetMargins: { scale: flags.targetMargins === true ? 1 : flags.targetMargins } }
-        : {}),
-      ...(flags.balance ? { balance: flags.balance === true ? ("equal" as const) : flags.balance } : {}),
-      ...pick(flags, [
-        "preset",
-        "steps",
-        "batchSize",
-        "hiddenDim",
-        "learningRate",
-        "weightDecay",
-        "dropout",
-        "labelSmoothing",
-        "patience",
-      ]),
-    },
-    ...(flags.checkpoint ? { checkpoint: { directory: flags.checkpoint } } : {}),
+  let progress = startProgress("", "");
+  let embedding = watchEmbedding(flags);
+  let begun = 0;
+  let resumes = flags.config !== undefined;
+  let checkpoint: string | undefined;
+  let stage = "";
+  const report = await trainFromConfiguration(configuration, {
+    ...(placed ? { folder: placed.folder } : {}),
+    overwrite: flags.overwrite ?? false,
     signal: interruptSignal(),
+    locators: {
+      checkpoint: (location) => download(location),
+      data: async (location) => (await watchPull((watch) => locateData(location, watch))).name,
+    },
+    embedding: {
+      openEmbedder: (location, options) =>
+        watchQuantizing((watch) => openEmbedder(location, { ...options, ...watch })),
+      onFormat: (...said) => embedding.hooks.onFormat?.(...said),
+      onPlan: (plan) => embedding.hooks.onPlan?.(plan),
+      onProgress: (at) => embedding.hooks.onProgress?.(at),
+      onSet: () => {
+        begun = performance.now();
+        embedding = watchEmbedding(flags);
+      },
+      onSetDone: (directory, manifest, made) => {
+        embedding.stop();
+        const how = made ? `in ${formatSeconds((performance.now() - begun) / 1000)}` : "there already";
+        note(`${directory}: ${describeSet(manifest)}, ${how}`);
+      },
+    },
+    onCheckpoint: (directory) => {
+      checkpoint = directory;
+    },
     onStage: (next) => {
       stage = next;
       seconds.begin(next);
       progress.stop();
-      progress = startProgress(stage, stage === "gating" || stage === "seeds" ? "steps" : "rows");
+      progress = startProgress(next, next === "gating" || next === "seeds" ? "steps" : "rows");
     },
     onProgress: (done, total) => progress.update(done, total),
   })
     .catch((error) => {
-      if (!(error instanceof Interrupted) || !flags.checkpoint || stage !== "gating") throw error;
-      throw new Interrupted(`interrupted; the same command goes on from ${flags.checkpoint}`);
+      if (!(error instanceof Interrupted)) throw error;
+      if (stage === "gating") resumes = checkpoint !== undefined;
+      if (!resumes) throw error;
+      const from = stage === "gating" ? ` from ${checkpoint}` : "";
+      throw new Interrupted(`interrupted; the same command goes on${from}`);
     })
-    .finally(() => progress.stop());
-  const page = await writeReport(flags.out);
+    .finally(() => {
+      embedding.stop();
+      progress.stop();
+    });
+  const { out = "" } = configuration;
+  const model = placed && !isAbsolute(out) ? join(placed.folder, out) : out;
+  const page = await writeReport(model);
   if (flags.json) printJson(report);
   else {
     printTrainingReport(report);
     print(seconds.taken());
   }
-  note(`${flags.out} written in ${formatSeconds((performance.now() - started) / 1000)}; see ${page}`);
+  note(`${model} written in ${formatSeconds((performance.now() - started) / 1000)}; see ${page}`);
 }
 
-/** The tables that a training run ends with. */
-function printTrainingReport(report: TrainingReport): void {
-  const { ratings, pairs } = report.rows;
-  for (const [what, rows] of [
-    ["ratings", ratings],
-    ["pairs", pairs],
-  ] as const) {
-    const overlaps = `${integer(rows.overlaps)} share a prompt with the evaluation sets, ${integer(rows.dropped)} dropped, ${integer(rows.remaining)} left`;
-    print(`${what}: ${integer(rows.used)} rows used, ${integer(rows.test)} kept for testing; ${overlaps}`);
-  }
-  print();
-  print(objectiveTable(report));
-  for (const { name, reason, remedy } of report.dropped) print(`not fitted: ${name} (${reason}: ${remedy})`);
-  for (const { name, caution } of report.objectives) {
-    if (caution) print(`careful: ${name} (${caution}: ${remedyFor(caution)})`);
-  }
-  if (report.passes > 1) print(`regression: ${integer(report.passes)} passes over the ratings, by --memory`);
-  print();
-  print(`on ${integer(report.validationPairs)} validation pairs, the preferred response wins by`);
-  const accuracies = Object.entries(report.accuracy).map(([name, accuracy]) => [name, percent(accuracy)]);
-  print(table([{ title: "" }, { title: "accuracy", align: "right" }], accuracies));
-  if (report.diagnostics) printDiagnostics(report.diagnostics);
+/** `1,200 of 1,203 ratings, 3 rejected (the first: …)` */
+function describeSet({ rowsOut, rowsIn, kind, rejections }: EmbeddingManifest): string {
+  const rows = `${integer(rowsOut)} of ${integer(rowsIn)} ${kind}`;
+  const [first] = rejections;
+  return first ? `${rows}, ${integer(rejections.length)} rejected (the first: ${first.reason})` : rows;
 }
 
 /** How long each stage took; `taken` ends the last one. */
@@ -259,39 +220,4 @@ function stopwatch() {
         .join(", ");
     },
   };
-}
-
-function objectiveTable({ objectives, transform, debias, correlation }: TrainingReport): string {
-  const columns = [
-    { title: "objective" },
-    { title: "rows", align: "right" },
-    { title: "α", align: "right" },
-    { title: "error", align: "right" },
-    { title: "R²", align: "right" },
-    ...debias.flatMap((target) => [
-      { title: `${correlation === "pearson" ? "r" : "ρ"}(${target})`, align: "right" as const },
-      { title: "debiased", align: "right" as const },
-      { title: "held out", align: "right" as const },
-      { title: "λ", align: "right" as const },
-    ]),
-    { title: "" },
-  ] as const;
-  const rows = objectives.map((objective, k) => {
-    const { penalties, before, after, heldOutAfter, status } = transform[k]!;
-    const cells = debias.flatMap((_, v) =>
-      status === "target"
-        ? ["", "", "", ""]
-        : [fixed(before[v], 2), fixed(after[v], 2), fixed(heldOutAfter[v], 2), fixed(penalties[v], 2)],
-    );
-    return [
-      objective.name,
-      integer(objective.trainRows),
-      String(objective.alpha),
-      fixed(objective.validationError, 4),
-      fixed(objective.r2, 2),
-      ...cells,
-      status === "ok" ? "" : status,
-    ];
-  });
-  return table(columns, rows);
 }

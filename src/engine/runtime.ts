@@ -6,3 +6,6 @@ process.env.ORT_DISABLE_TELEMETRY ??= "1";
 
 /** ONNX Runtime, loaded with its telemetry off. Nothing else in this package imports it. */
 export const ort: typeof import("onnxruntime-node") = createRequire(import.meta.url)("onnxruntime-node");
+
+/** Its version. */
+export const RUNTIME_VERSION = ort.env.versions.node ?? ort.env.versions.common;

@@ -71,8 +71,9 @@ beforeAll(async () => {
       gatingPattern: null,
     },
     trainingKeys: BigUint64Array.of(promptKey(promptHash(prompt))),
+    configuration: {} as TrainedModel["configuration"],
     report: {
-      versions: { armorm: "0.1.0", node: "v20" },
+      versions: { armorm: "0.1.0", node: "v20", onnxruntime: "1.30.0" },
       sets: { ratings: [], pairs: [], reference: [], evaluation: [] },
       options: {},
       rows: {

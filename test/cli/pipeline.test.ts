@@ -79,6 +79,7 @@ test("train reports overlaps with evaluation sets, drops them on request, and wr
     "config.json",
     "model.safetensors",
     "report.html",
+    "training-configuration.yaml",
     "training-prompts.safetensors",
     "training.json",
   ]);

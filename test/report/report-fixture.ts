@@ -4,7 +4,7 @@ import type { Score } from "../../src/reward-model.ts";
 
 /** A small training report, made by hand. */
 export const training: StoredTraining = {
-  versions: { armorm: "0.1.0", node: "v20" },
+  versions: { armorm: "0.1.0", node: "v20", onnxruntime: "1.30.0" },
   sets: { ratings: [], pairs: [], reference: [], evaluation: [] },
   options: { validationFraction: 0.2, testFraction: 0, dropOverlaps: false, seed: 3 },
   rows: {

@@ -16,7 +16,7 @@ export const READ_FILES = [
 ] as const;
 /** What people and `armorm verify` read, and what belongs beside every copy of the weights. */
 const CARDS =
-  /^(?:README\.md|verify\.json|generation_config\.json|(?:licen[cs]e|notice|use_policy)(?:[-.][^/]*)?)$/i;
+  /^(?:README\.md|verify\.json|training-configuration\.yaml|generation_config\.json|(?:licen[cs]e|notice|use_policy)(?:[-.][^/]*)?)$/i;
 const PICKLED = /^[^/]+\.(?:bin|pt|pth|ckpt|pkl)$/i;
 
 /** Small files among `names`, the configuration first: whoever may not read it learns so at once. */
