@@ -119,7 +119,7 @@ test("options of the command line", () => {
       "launch:",
       "slurm: --shards --partition --time --cpus --mem --sbatch --attempts --folder --resume --attempt --dry-run",
       "kubernetes: --shards --image --claim --mount --name --cpus --memory --parallelism --retries",
-      "train: --ratings --pairs --out --reference --evaluation --drop-overlaps --objectives --debias --debias-method --debias-correlation --alphas --folds --intercept --refit --memory --validation-fraction --test-fraction --seed --preset --steps --batch-size --hidden-dim --learning-rate --weight-decay --dropout --label-smoothing --target-margins --balance --patience --checkpoint --overwrite --json",
+      "train: --config --ratings --pairs --out --reference --evaluation --drop-overlaps --objectives --debias --debias-method --debias-correlation --alphas --folds --intercept --refit --memory --validation-fraction --test-fraction --seed --seed-sensitivity --preset --steps --batch-size --hidden-dim --learning-rate --weight-decay --dropout --label-smoothing --target-margins --balance --patience --checkpoint --overwrite --json",
       "score: --embeddings --explain-tokens --limit --out --strict --json --model --backbone --chat-template --gating-pattern --bos --compat --dtype --device --threads",
       "compare: --limit --out --strict --json --model --backbone --chat-template --gating-pattern --bos --compat --dtype --device --threads",
       "rank: --write --min-margin --limit --out --strict --json --model --backbone --chat-template --gating-pattern --bos --compat --dtype --device --threads",
