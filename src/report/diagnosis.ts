@@ -3,6 +3,7 @@ import type { TrainingDiagnostics } from "../armo/diagnostics.ts";
 import { describeGateWarning } from "../armo/gate-effect.ts";
 import type { GateEntropy, GroupEntropy } from "../armo/gate-entropy.ts";
 import type { SeedSensitivity } from "../armo/seed-sensitivity.ts";
+import { countAxis } from "./count-axis.ts";
 import { type Html, html } from "./html.ts";
 import { fixed, integer, isNumber, percent } from "./numbers.ts";
 import type { ReportData } from "./report-data.ts";
@@ -70,12 +71,7 @@ function histogram({ histogram: bins, entropy }: GateEntropy): Html {
   const most = Math.max(1, ...bins.map(({ n }) => n));
   const y = linear([0, most], [BOTTOM, TOP]);
   const grid = [
-    ...ticks([0, most], 4)
-      .filter(Number.isInteger)
-      .map(
-        (count) => html`<path class="grid" d="M${LEFT} ${at(y(count))}H${WIDTH - RIGHT}"/>
-<text x="${LEFT - 8}" y="${at(y(count) + 4)}" text-anchor="end">${integer(count)}</text>`,
-      ),
+    ...countAxis(y, LEFT, WIDTH - RIGHT),
     ...ticks([0, 1], 5).map(
       (value) =>
         html`<text x="${at(x(value))}" y="${BOTTOM + 18}" text-anchor="middle">${fixed(value, 1)}</text>`,

@@ -1,4 +1,5 @@
 import type { MarginSummary } from "../evaluation/margins.ts";
+import { countAxis } from "./count-axis.ts";
 import { type Html, html } from "./html.ts";
 import { fixed, integer, isNumber, plain } from "./numbers.ts";
 import type { ReportData } from "./report-data.ts";
@@ -42,12 +43,7 @@ function histogram(name: string, { histogram: bins, percentiles: { p50 } }: Marg
   const most = Math.max(1, ...bins.map(({ n }) => n));
   const y = linear([0, most], [BOTTOM, TOP]);
   const grid = [
-    ...ticks([0, most], 4)
-      .filter(Number.isInteger)
-      .map(
-        (count) => html`<path class="grid" d="M${LEFT} ${at(y(count))}H${WIDTH - RIGHT}"/>
-<text x="${LEFT - 8}" y="${at(y(count) + 4)}" text-anchor="end">${integer(count)}</text>`,
-      ),
+    ...countAxis(y, LEFT, WIDTH - RIGHT),
     ...ticks(x.domain, 6).map(
       (margin) =>
         html`<text x="${at(x(margin))}" y="${BOTTOM + 18}" text-anchor="middle">${plain(margin).replace("-", "−")}</text>`,

@@ -1,5 +1,6 @@
 import type { EmbeddingSet } from "../embedding/embedding-set.ts";
 import type { EmbeddingKind, Rejection } from "../embedding/manifest.ts";
+import type { RowInfo } from "../embedding/part.ts";
 import { InputError } from "../errors.ts";
 import type { Score } from "../reward-model.ts";
 import type { ScorerDirectory } from "./model-directory.ts";
@@ -59,43 +60,27 @@ export interface ScoreSetsOptions {
 export async function* scorePairSets(
   model: ScorerDirectory,
   sets: readonly EmbeddingSet[],
-  { limit = Number.POSITIVE_INFINITY, skip = () => false }: ScoreSetsOptions = {},
+  options: ScoreSetsOptions = {},
 ): AsyncGenerator<ScoredEmbeddedPair | RejectedEmbedding | SkippedRow> {
-  for (const set of sets) {
-    requireKind(set, "pairs");
-    requireSameBackbone(model, set);
-  }
+  requireSets(model, sets, "pairs");
   const { scorer } = model;
   const H = scorer.hiddenSize;
-  let read = 0;
-  for (const set of sets) {
-    const rejected = rejectionsBefore(set);
-    const about = { dtype: set.manifest.backbone.dtype, model: model.location };
-    for await (const { rows, embeddings, promptEmbeddings, responseTokens } of set.pairs()) {
-      for (const [i, { row, id, subset, source, promptHash }] of rows.entries()) {
-        for (const rejection of rejected(row)) {
-          if (read++ >= limit) return;
-          yield skippedOr(rejection, skip);
-        }
-        if (read++ >= limit) return;
-        if (skip(promptHash)) {
-          yield { promptHash, skipped: true };
-          continue;
-        }
-        const scoreResponse = scorer.forPrompt(promptEmbeddings.subarray(i * H, (i + 1) * H));
-        const [chosen, rejectedScore] = [0, 1].map((r) => {
-          const parts = scoreResponse(embeddings.subarray((2 * i + r) * H, (2 * i + r + 1) * H));
-          const tokens = responseTokens?.[2 * i + r] ?? Number.NaN;
-          return toScore(parts, scorer.objectives, { ...about, index: read - 1, tokens });
-        });
-        yield { id, source, subset, promptHash, chosen: chosen!, rejected: rejectedScore! };
-      }
-    }
-    for (const rejection of rejected(Number.POSITIVE_INFINITY)) {
-      if (read++ >= limit) return;
-      yield skippedOr(rejection, skip);
-    }
-  }
+  yield* scoreInOrder(
+    sets,
+    options,
+    (set) => set.pairs(),
+    (chunk, i, about) => {
+      const { embeddings, promptEmbeddings, responseTokens } = chunk;
+      const { id, subset, source, promptHash } = chunk.rows[i]!;
+      const scoreResponse = scorer.forPrompt(promptEmbeddings.subarray(i * H, (i + 1) * H));
+      const [chosen, rejected] = [2 * i, 2 * i + 1].map((r) => {
+        const parts = scoreResponse(embeddings.subarray(r * H, (r + 1) * H));
+        const tokens = responseTokens?.[r] ?? Number.NaN;
+        return toScore(parts, scorer.objectives, { ...about, model: model.location, tokens });
+      });
+      return { id, source, subset, promptHash, chosen: chosen!, rejected: rejected! };
+    },
+  );
 }
 
 /**
@@ -108,39 +93,53 @@ export async function* scorePairSets(
 export async function* scoreBestOfNSets(
   model: ScorerDirectory,
   sets: readonly EmbeddingSet[],
-  { limit = Number.POSITIVE_INFINITY, skip = () => false }: ScoreSetsOptions = {},
+  options: ScoreSetsOptions = {},
 ): AsyncGenerator<ScoredEmbeddedBestOfN | RejectedEmbedding | SkippedRow> {
-  for (const set of sets) {
-    requireKind(set, "best-of-n");
-    requireSameBackbone(model, set);
-  }
+  requireSets(model, sets, "best-of-n");
   const { scorer } = model;
   const H = scorer.hiddenSize;
+  yield* scoreInOrder(
+    sets,
+    options,
+    (set) => set.bestOfN(),
+    (chunk, i, { dtype }) => {
+      const { offsets, embeddings, promptEmbeddings, responseTokens } = chunk;
+      const { id, subset, source, promptHash, finalAnswers = [] } = chunk.rows[i]!;
+      const scoreResponse = scorer.forPrompt(promptEmbeddings.subarray(i * H, (i + 1) * H));
+      const [first, end] = [offsets[i]!, offsets[i + 1]!];
+      const responses = Array.from({ length: end - first }, (_, index): Score => {
+        const r = first + index;
+        const parts = scoreResponse(embeddings.subarray(r * H, (r + 1) * H));
+        const about = { dtype, model: model.location, index, tokens: responseTokens[r]! };
+        return toScore(parts, scorer.objectives, about);
+      });
+      const labels = [...chunk.labels.subarray(first, end)];
+      return { id, source, subset, promptHash, responses, labels, finalAnswers };
+    },
+  );
+}
+
+/** Rows and rejections of all sets in the order of the data; `index` is a row's place among all results. */
+async function* scoreInOrder<Chunk extends { readonly rows: readonly RowInfo[] }, Row>(
+  sets: readonly EmbeddingSet[],
+  { limit = Number.POSITIVE_INFINITY, skip = () => false }: ScoreSetsOptions,
+  chunksOf: (set: EmbeddingSet) => AsyncIterable<Chunk>,
+  scoreRow: (chunk: Chunk, i: number, about: { readonly index: number; readonly dtype: string }) => Row,
+): AsyncGenerator<Row | RejectedEmbedding | SkippedRow> {
   let read = 0;
   for (const set of sets) {
+    const { dtype } = set.manifest.backbone;
     const rejected = rejectionsBefore(set);
-    const about = { dtype: set.manifest.backbone.dtype, model: model.location };
-    for await (const chunk of set.bestOfN()) {
-      const { offsets, embeddings, promptEmbeddings, responseTokens } = chunk;
-      for (const [i, { row, id, subset, source, promptHash, finalAnswers = [] }] of chunk.rows.entries()) {
+    for await (const chunk of chunksOf(set)) {
+      for (const [i, { row, promptHash }] of chunk.rows.entries()) {
         for (const rejection of rejected(row)) {
           if (read++ >= limit) return;
           yield skippedOr(rejection, skip);
         }
         if (read++ >= limit) return;
-        if (skip(promptHash)) {
-          yield { promptHash, skipped: true };
-          continue;
-        }
-        const scoreResponse = scorer.forPrompt(promptEmbeddings.subarray(i * H, (i + 1) * H));
-        const [first, end] = [offsets[i]!, offsets[i + 1]!];
-        const responses = Array.from({ length: end - first }, (_, index): Score => {
-          const r = first + index;
-          const parts = scoreResponse(embeddings.subarray(r * H, (r + 1) * H));
-          return toScore(parts, scorer.objectives, { ...about, index, tokens: responseTokens[r]! });
-        });
-        const labels = [...chunk.labels.subarray(first, end)];
-        yield { id, source, subset, promptHash, responses, labels, finalAnswers };
+        yield skip(promptHash)
+          ? { promptHash, skipped: true }
+          : scoreRow(chunk, i, { index: read - 1, dtype });
       }
     }
     for (const rejection of rejected(Number.POSITIVE_INFINITY)) {
@@ -172,6 +171,13 @@ const skippedOr = (
   rejection.promptHash !== undefined && skip(rejection.promptHash)
     ? { promptHash: rejection.promptHash, skipped: true }
     : rejection;
+
+function requireSets(model: ScorerDirectory, sets: readonly EmbeddingSet[], kind: EmbeddingKind): void {
+  for (const set of sets) {
+    requireKind(set, kind);
+    requireSameBackbone(model, set);
+  }
+}
 
 function requireKind(set: EmbeddingSet, kind: EmbeddingKind): void {
   if (set.manifest.kind === "ratings") {

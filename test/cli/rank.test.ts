@@ -152,7 +152,7 @@ test("a killed or cut run continues to the same bytes, rows without a result inc
   expect(readFileSync(at("killed.jsonl"), "utf8")).toBe(whole);
   expect(await rank([at("many.jsonl"), "--write", "sft", "--out", at("whole.jsonl")])).toMatchObject({
     code: 2,
-    stderr: expect.stringMatching(/another command, model or options/),
+    stderr: expect.stringMatching(/another command, model, data or options/),
   });
 });
 

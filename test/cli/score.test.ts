@@ -124,7 +124,7 @@ test("--out refuses files of another kind, and results of other data, models or 
   ]) {
     expect(await runCli([...args, "--out", out])).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/got results of another command, model or options/),
+      stderr: expect.stringMatching(/got results of another command, model, data or options/),
     });
   }
   // The same model under another name is the same run.
