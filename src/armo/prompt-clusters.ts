@@ -9,7 +9,7 @@ import { fitKMeans, nearestCentre } from "./k-means.ts";
 
 /** Where to look a prompt up. */
 export interface PromptName {
-  /** The embedding set, and the number of the row in its data. */
+  /** The name of the embedding set's folder, and the number of the row in its data. */
   readonly set: string;
   readonly row: number;
   readonly id: string | number | null;

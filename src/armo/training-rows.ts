@@ -1,5 +1,6 @@
 // Which rows a training run may see. The unit is the prompt: all rows of a prompt are used or none, on one side or the other.
 
+import { basename, resolve } from "node:path";
 import type { EmbeddingSet } from "../embedding/embedding-set.ts";
 import { InputError } from "../errors.ts";
 import type { PromptName } from "./prompt-clusters.ts";
@@ -109,7 +110,8 @@ export async function lookUpPrompts(
     for await (const infos of set.rowInfos()) {
       for (const { row, id, source, promptHash } of infos) {
         const n = wanted.get(at++);
-        if (n !== undefined) names.set(n, { set: set.directory, row, id, source, promptHash });
+        if (n !== undefined)
+          names.set(n, { set: basename(resolve(set.directory)), row, id, source, promptHash });
       }
     }
   }
