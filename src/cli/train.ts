@@ -128,7 +128,7 @@ async function run(flags: TrainFlags): Promise<void> {
   ]);
   const placed = flags.config === undefined ? null : await readConfiguration(flags.config);
   // Paths on the command line start from the current folder, those in the file from the file's.
-  const here = placed ? (path: string) => resolve(path) : (path: string) => path;
+  const here = placed ? (path: string) => (path === "" ? path : resolve(path)) : (path: string) => path;
   const configuration = applyFlags(placed?.configuration ?? null, flags, here);
   const started = performance.now();
   const furtherSeeds = configuration.seedSensitivity ?? 0;

@@ -48,7 +48,8 @@ export async function trainFromConfiguration(
   configuration: TrainingConfiguration,
   { folder = ".", overwrite = false, signal, ...options }: TrainFromConfigurationOptions = {},
 ): Promise<TrainingReport> {
-  const here = (path: string) => (isAbsolute(path) ? path : join(folder, path));
+  // An empty path stays one, to be refused, rather than become the folder itself.
+  const here = (path: string) => (path === "" || isAbsolute(path) ? path : join(folder, path));
   if (configuration.out === undefined) {
     throw new InputError(
       "bad-configuration",

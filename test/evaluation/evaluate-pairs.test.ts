@@ -41,6 +41,7 @@ describe("an evaluation of pairs", () => {
     expect(objectives.x).toEqual({
       alone: close(2 / 3),
       without: close(2 / 3),
+      flips: close(1 / 3),
       meanContribution: close(2 / 3),
       lengthCorrelation: close(0.5),
     });
