@@ -11,6 +11,16 @@ const PRESETS = {
   reference: { steps: 2_000, initialScale: 1, dropout: 0.2, replacement: true, ...TO_THE_END },
 } as const;
 
+/** The options whose defaults a preset chooses. */
+export const PRESET_OPTIONS = [
+  "steps",
+  "initialScale",
+  "dropout",
+  "replacement",
+  "patience",
+  "keep",
+] as const;
+
 /**
  * Fills in the defaults and checks ranges.
  *

@@ -341,7 +341,7 @@ function debiasTargets(objectives: readonly Objective[], names: readonly string[
 }
 
 /** The reference's grid knows one target and ranks. */
-function requireGridOptions({ method, correlation }: DebiasingOptions = {}, targets: number): void {
+export function requireGridOptions({ method, correlation }: DebiasingOptions = {}, targets: number): void {
   if (method !== "grid" || (targets <= 1 && correlation !== "pearson")) return;
   throw new InputError(
     "bad-option",

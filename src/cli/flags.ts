@@ -15,6 +15,13 @@ export function parsePositiveInteger(text: string): number {
   return value;
 }
 
+export function parseCount(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isSafeInteger(value) || value < 0)
+    throw new InvalidArgumentError("expected a whole number of at least 0");
+  return value;
+}
+
 export function parseInteger(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !Number.isSafeInteger(value))

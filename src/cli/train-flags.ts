@@ -1,5 +1,6 @@
 // The options of `armorm train`, as a configuration.
 
+import { PRESET_OPTIONS } from "../armo/gating-presets.ts";
 import type { Balance, GatingPreset } from "../armo/gating-training.ts";
 import type { Correlation } from "../armo/reward-transform.ts";
 import type { TrainingConfiguration } from "../armo/training-configuration.ts";
@@ -92,7 +93,7 @@ export function applyFlags(
       ...pick(flags, ["alphas", "folds", "intercept", "refit", "memory"]),
     },
     gating: {
-      ...configuration?.gating,
+      ...underPreset(configuration?.gating, flags.preset),
       ...(targetMargins ? { targetMargins: { scale: targetMargins === true ? 1 : targetMargins } } : {}),
       ...(balance ? { balance: balance === true ? ("equal" as const) : balance } : {}),
       ...pick(flags, [
@@ -111,6 +112,16 @@ export function applyFlags(
         : {}),
     },
   };
+}
+
+/** The gate's options of a file, without what its preset has chosen where the command line names another one. */
+function underPreset(
+  gating: TrainingConfiguration["gating"] = {},
+  preset: GatingPreset | undefined,
+): TrainingConfiguration["gating"] {
+  if (preset === undefined || preset === gating.preset) return gating;
+  const chosen: readonly string[] = PRESET_OPTIONS;
+  return Object.fromEntries(Object.entries(gating).filter(([name]) => !chosen.includes(name)));
 }
 
 function required(name: "ratings" | "pairs", flags: TrainFlags): readonly string[] {

@@ -7,6 +7,7 @@ import { Interrupted, interruptSignal } from "./failure.ts";
 import {
   parseBalance,
   parseBytes,
+  parseCount,
   parseFolds,
   parseFraction,
   parseInteger,
@@ -71,7 +72,7 @@ export function trainCommand(): Command {
     .option(
       "--seed-sensitivity <n>",
       "train n more gates with the next seeds, to see what results owe to the seed (default: 0)",
-      parsePositiveInteger,
+      parseCount,
     )
     .addOption(
       new Option(

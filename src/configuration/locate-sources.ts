@@ -13,6 +13,7 @@ import {
 } from "../armo/training-configuration.ts";
 import { parseHubId } from "../checkpoint/hub/hub-id.ts";
 import { EMBEDDED_BACKBONE, locateCheckpoint } from "../checkpoint/location.ts";
+import { parseRemoteLocation } from "../checkpoint/remote-location.ts";
 import { isDataset, locateData } from "../data/data-files.ts";
 import { type DataLocation, parseDataLocation } from "../data/location.ts";
 import { InputError } from "../errors.ts";
@@ -128,6 +129,11 @@ export async function locateSources(
 
   async function locateBackbone(location: string) {
     if (location === EMBEDDED_BACKBONE) return { use: location, store: location };
+    if (parseRemoteLocation(location) !== null) {
+      // Its checkpoint, without weights, may have to be downloaded; a folder after the # starts from the current one.
+      const name = await locators.checkpoint(location);
+      return { use: name, store: name };
+    }
     const path = /^(?:[./~\\]|[A-Za-z]:)/.test(location) || existsSync(here(location));
     if (path || parseHubId(location) === null) return { use: here(location), store: fromModel(location) };
     const name = await locators.checkpoint(location);

@@ -71,7 +71,9 @@ const sources = () => list(source, "data locations");
 const someSources = () =>
   sources().refine((value) => value.length > 0, { error: "expected a list with at least one data location" });
 
-const penalties = () => list(fromZero(), "numbers ≥ 0");
+const PENALTIES = "at least one number ≥ 0";
+const penalties = () =>
+  list(fromZero(), "numbers ≥ 0").refine((value) => value.length > 0, { error: `expected ${PENALTIES}` });
 
 const gating = keys({
   preset: oneOf("fitted", "paper", "reference"),
@@ -94,7 +96,10 @@ const gating = keys({
   balance: either(
     "off, equal or weights by name",
     oneOf("off", "equal"),
-    byName(fromZero(), "weights by name"),
+    byName(fromZero(), "weights by name").refine(
+      (weights) => Object.values(weights as Record<string, number>).some((weight) => weight > 0),
+      { error: "expected a weight above 0" },
+    ),
   ),
   replacement: flag(),
   evaluateEvery: atLeast(1),

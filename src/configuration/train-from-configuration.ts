@@ -5,7 +5,7 @@ import { isAbsolute, join } from "node:path";
 import { resolveGatingOptions } from "../armo/gating-presets.ts";
 import type { GatingOptions } from "../armo/gating-training.ts";
 import { requireWritable } from "../armo/model-directory.ts";
-import type { TrainOptions } from "../armo/train.ts";
+import { requireGridOptions, type TrainOptions } from "../armo/train.ts";
 import { trainModel } from "../armo/train-model.ts";
 import type { TrainingConfiguration } from "../armo/training-configuration.ts";
 import type { TrainingReport } from "../armo/training-report.ts";
@@ -66,6 +66,7 @@ export async function trainFromConfiguration(
       : { patience: patience === "never" ? Number.POSITIVE_INFINITY : patience }),
   };
   requireGating(gating);
+  requireStages(configuration);
   await requireWritable(out, overwrite);
   const placed = { folder, configuration };
   const located = await locateSources(placed, out, options.locators ?? QUIET_LOCATORS);
@@ -124,11 +125,23 @@ function requireGating(gating: GatingOptions): void {
   }
 }
 
+/** What the stages before the gate would refuse once everything has been embedded. */
+function requireStages({ debiasing: { targets, ...debiasing } = {}, split }: TrainingConfiguration): void {
+  requireGridOptions(debiasing, targets?.length ?? 1);
+  const { validationFraction } = split ?? {};
+  if (validationFraction === undefined || validationFraction > 0) return;
+  throw new InputError(
+    "bad-configuration",
+    `split.validationFraction: expected a share above 0, got ${validationFraction}`,
+    "keep some prompts to choose penalties and to stop the gate: 0.2",
+  );
+}
+
 /** Another run is not to find this one's checkpoint. */
 function hashOfRun(configuration: TrainingConfiguration, { sets }: EmbeddedSets): string {
-  const { objectives, debiasing, split, regression, gating } = configuration;
+  const { objectives, debiasing, split, regression, gating, out } = configuration;
   const runs = Object.values(sets).map((list) => list.map(({ manifest }) => manifest.run));
-  return hashOf([runs, objectives, debiasing, split, regression, gating]).slice(0, 12);
+  return hashOf([runs, objectives, debiasing, split, regression, gating, out]).slice(0, 12);
 }
 
 async function removeIfEmpty(directory: string): Promise<void> {

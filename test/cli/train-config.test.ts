@@ -254,6 +254,14 @@ test.each([
     "gating: warmup must be a share in [0, 1) or steps below 40",
   ],
   ["", [], "out: expected a folder for the model, got none"],
+  ["regression: {alphas: {kind: []}}", [], "regression.alphas"],
+  ["gating: {balance: {a: 0, b: 0}}", [], "gating.balance"],
+  ["out: m", ["--validation-fraction", "0"], "split.validationFraction: expected a share above 0, got 0"],
+  [
+    "out: m\ndebiasing: {correlation: pearson}",
+    ["--debias-method", "grid"],
+    "expected one objective to debias against by grid, and ranks",
+  ],
   [
     "out: m",
     [],

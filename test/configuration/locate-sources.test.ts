@@ -51,6 +51,14 @@ test("repositories are downloaded and stored with their commits; what lies in th
   });
 });
 
+test("a remote engine stays the location that it is", async () => {
+  asked.length = 0;
+  const backbone = "vllm+http://localhost:9999#org/name";
+  const found = await locate({ backbone, ratings: ["org/local"], pairs: ["./a=b.jsonl"] });
+  expect(asked).toEqual([backbone]);
+  expect(found.backbone).toBe(`${backbone}@${COMMIT}`);
+});
+
 test("a file that is not there is told before anything is downloaded", async () => {
   asked.length = 0;
   const configuration = { backbone: "org/backbone", ratings: ["org/ratings:train"], pairs: ["p.jsonl"] };
