@@ -132,7 +132,7 @@ function requireStages({ debiasing: { targets, ...debiasing } = {}, split }: Tra
   if (validationFraction === undefined || validationFraction > 0) return;
   throw new InputError(
     "bad-configuration",
-    `split.validationFraction: expected a share above 0, got ${validationFraction}`,
+    `split.validationFraction: expected a validation fraction above 0, got ${validationFraction}`,
     "keep some prompts to choose penalties and to stop the gate: 0.2",
   );
 }

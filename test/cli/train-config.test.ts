@@ -256,7 +256,11 @@ test.each([
   ["", [], "out: expected a folder for the model, got none"],
   ["regression: {alphas: {kind: []}}", [], "regression.alphas"],
   ["gating: {balance: {a: 0, b: 0}}", [], "gating.balance"],
-  ["out: m", ["--validation-fraction", "0"], "split.validationFraction: expected a share above 0, got 0"],
+  [
+    "out: m",
+    ["--validation-fraction", "0"],
+    "split.validationFraction: expected a validation fraction above 0, got 0",
+  ],
   [
     "out: m\ndebiasing: {correlation: pearson}",
     ["--debias-method", "grid"],
