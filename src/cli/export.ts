@@ -201,7 +201,7 @@ async function exportSet(directory: string, out: string, { json }: ExportFlags):
 const UNITS: Readonly<Record<string, number>> = { MB: 1e6, GB: 1e9, MIB: 2 ** 20, GIB: 2 ** 30 };
 
 /** `5GB`, `500MB`, `2GiB` */
-export function parseSize(text: string): number {
+function parseSize(text: string): number {
   const [, number, unit] = /^(\d+(?:\.\d+)?)\s*([A-Za-z]+)$/.exec(text.trim()) ?? [];
   const bytes = Math.floor(Number(number) * (UNITS[unit?.toUpperCase() ?? ""] ?? Number.NaN));
   if (!(bytes >= 1)) throw new InvalidArgumentError("expected a size such as 5GB or 500MB");

@@ -5,7 +5,7 @@ import { createRandom } from "../random.ts";
 import { wilsonInterval } from "./intervals.ts";
 
 /** B. */
-export const RESAMPLES = 2000;
+const RESAMPLES = 2000;
 
 /** A value of one unit, and the prompt that it belongs to. */
 export interface Clustered {

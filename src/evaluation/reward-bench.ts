@@ -40,7 +40,7 @@ export type SectionName = "Chat" | "Chat Hard" | "Safety" | "Reasoning";
 export const SECTION_NAMES = Object.keys(SECTIONS) as SectionName[];
 
 /** Earlier preference test sets, which weigh half a section together. */
-export const PRIOR_SETS = ["anthropic_helpful", "anthropic_hhh", "shp", "summarize"] as const;
+const PRIOR_SETS = ["anthropic_helpful", "anthropic_hhh", "shp", "summarize"] as const;
 
 /** Pairs of a subset in the official set, where that is not its weight. */
 const PAIRS_OF_SUBSET: Readonly<Record<string, number>> = { "math-prm": 447 };
