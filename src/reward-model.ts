@@ -37,6 +37,45 @@ export interface Score {
   readonly tokens: number;
   readonly dtype: string;
   readonly model: string;
+  /** How the rewards run along the response; only where the call asked for it. */
+  readonly trace?: Trace;
+  /** What the model says unsteered; only where the call steers. */
+  readonly unsteered?: { readonly score: number; readonly contributions: ByObjective };
+}
+
+/** The score and the rewards as they stand at one token: those of the same conversation if it were read no further. */
+export interface RunningScore {
+  readonly score: number;
+  readonly rewards: ByObjective;
+}
+
+/** The rewards of a response as it is read, one step per token or sentence. The gate reads the prompt alone and stays the same. */
+export interface Trace {
+  readonly unit: TraceUnit;
+  /** Before the response: at the last token of its prompt and generation header. */
+  readonly start: RunningScore;
+  /**
+   * In order; their texts, joined, are the response. The last step is the end of the turn: its text is empty, its score and
+   * rewards are those of the conversation.
+   */
+  readonly steps: readonly (RunningScore & { readonly text: string })[];
+}
+
+export type TraceUnit = "token" | "sentence";
+
+/**
+ * Another mixture than the model's own. It changes the weight of each debiased objective, the gate's output: rewards stay,
+ * and what debiasing takes out of an objective goes with that objective's weight.
+ *
+ * First `weights`, then `scale`, then `without`. Names must be objectives of the model, numbers finite.
+ */
+export interface Steering {
+  /** The same weights for every prompt, in place of the gate's. Objectives that are not named get 0. */
+  readonly weights?: ByObjective;
+  /** Factors on weights. */
+  readonly scale?: ByObjective;
+  /** Objectives whose weight becomes 0. */
+  readonly without?: readonly string[];
 }
 
 /** Two of the compared responses; `contributions` sum to `margin`. */
@@ -55,12 +94,17 @@ export interface Comparison {
   readonly responses: readonly Score[];
   readonly ranking: readonly number[];
   readonly pairs: readonly ComparedPair[];
+  /** The ranking that the model gives unsteered; only where the call steers. */
+  readonly unsteered?: { readonly ranking: readonly number[] };
 }
 
 export interface ScoreOptions {
   /** Stops between batches with the signal's reason. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (doneTokens: number, totalTokens: number) => void;
+  /** Follow the rewards along each response. Costs no further pass. Default: not. */
+  readonly trace?: TraceUnit;
+  readonly steering?: Steering;
 }
 
 /** A model that gives every conversation one number and says what it is made of. */
@@ -68,6 +112,11 @@ export interface RewardModel extends AsyncDisposable {
   readonly objectives: readonly Objective[];
   /** β of P(better ≻ worse) = σ(β · margin); null for a model that has no probabilities. */
   readonly marginScale: number | null;
+  /**
+   * T `[K, K]`, rows first, row = source, column = result: adjusted rewards = rewards @ T, coefficients = gating output @ Tᵀ. With it
+   * a score can be steered anew without the model. Null where rewards are not adjusted.
+   */
+  readonly transform: readonly number[] | null;
   /** Whether training saw a prompt, by its hash; null for a model that does not say. */
   readonly trainedOn: ((promptHash: string) => boolean) | null;
   /** Scores conversations that end with the assistant. A score does not depend on the others in the call. */

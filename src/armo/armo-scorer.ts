@@ -4,11 +4,12 @@ import { runGate, scoreEmbedding } from "./score.ts";
 
 /** The heads as what every reward model has between its backbone and a score. */
 export function armoScorer(heads: Heads): Scorer {
-  const { objectives, hiddenSize, marginScale, gate } = heads;
+  const { objectives, hiddenSize, marginScale, transform, gate } = heads;
   return {
     objectives,
     hiddenSize,
     marginScale,
+    transform: Array.from(transform),
     gated: true,
     forPrompt(promptEmbedding) {
       const gatingOutput = runGate(gate, promptEmbedding);

@@ -36,11 +36,12 @@ export async function openIsolatedModel(
   try {
     const watch = { onProgress, onNote, signal };
     const { value } = await remote.call({ method: "open", location, options }, [], watch);
-    const { objectives, marginScale, knowsPrompts } = value as OpenedModel;
+    const { objectives, marginScale, transform, knowsPrompts } = value as OpenedModel;
     const trainedOn = knowsPrompts ? (await readTrainingPrompts(directory)).trainedOn : null;
     return {
       objectives,
       marginScale,
+      transform,
       trainedOn,
       async score(conversations, scoreOptions) {
         return (await remote.call({ method: "score" }, conversations, scoreOptions)).scores;

@@ -34,7 +34,7 @@ export type Reply = { readonly call: number } /** In tokens; of an `open` in byt
 );
 
 /** What `open` is done with. */
-export interface OpenedModel extends Pick<RewardModel, "objectives" | "marginScale"> {
+export interface OpenedModel extends Pick<RewardModel, "objectives" | "marginScale" | "transform"> {
   /** Whether the model directory holds the prompts of its training. */
   readonly knowsPrompts: boolean;
 }

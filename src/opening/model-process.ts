@@ -69,8 +69,8 @@ async function run(id: number, task: Task, call: RunningCall): Promise<OpenedMod
       onQuantize: (done, total) => reply({ kind: "progress", call: id, done, total }),
       onNote: (line) => reply({ kind: "note", call: id, line }),
     });
-    const { objectives, marginScale, trainedOn } = model;
-    return { objectives, marginScale, knowsPrompts: trainedOn !== null };
+    const { objectives, marginScale, transform, trainedOn } = model;
+    return { objectives, marginScale, transform, knowsPrompts: trainedOn !== null };
   }
   if (!model) throw new Error("isolated model: the model is not open");
   const options: ScoreOptions = {

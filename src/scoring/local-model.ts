@@ -90,7 +90,7 @@ function localModel(
   options: LocalModelOptions,
 ): LocalRewardModel {
   const { scorer, location, trainedOn } = directory;
-  const { objectives, marginScale, gated, hiddenSize: H } = scorer;
+  const { objectives, marginScale, transform, gated, hiddenSize: H } = scorer;
   // A checkpoint may come without a tokenizer and still score token ids.
   let opening: Promise<Chat> | undefined;
   const chat = () =>
@@ -139,6 +139,7 @@ function localModel(
   return {
     objectives,
     marginScale,
+    transform,
     trainedOn,
     score,
     async scoreTokens(ids, scoreOptions = {}) {

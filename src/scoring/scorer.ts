@@ -11,6 +11,8 @@ export interface Scorer {
   readonly hiddenSize: number;
   /** β of P(better ≻ worse) = σ(β · margin); null where training had none. */
   readonly marginScale: number | null;
+  /** T `[K, K]`, rows first; null where rewards are not adjusted. */
+  readonly transform: readonly number[] | null;
   /** Whether scores depend on the hidden state at the gating token too. */
   readonly gated: boolean;
   /**

@@ -76,6 +76,7 @@ function bradleyTerryScorer(head: ReadonlyMap<string, Tensor>): Scorer {
     objectives: OBJECTIVES,
     hiddenSize: weight.length,
     marginScale: 1,
+    transform: null,
     gated: false,
     forPrompt: () => scoreEmbedding,
     identity: () => ({ head: hashTensors(head) }),
