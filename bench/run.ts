@@ -7,8 +7,8 @@
 //     ARMORM_BENCH_LLAMA_CPP=FOLDER npm run bench    uses the one below FOLDER/node_modules
 //
 // Peers in Python come from Debian: python3-torch with libopenblas0-pthread, python3-sklearn, python3-scipy.
-// start-up starts the built package, which npm run bench builds. profile.ts shows where the time of a prefill goes;
-// gating-run.ts is a whole run of gate training at the paper's size, about an hour.
+// start-up and serve start the built package, which npm run bench builds. profile.ts shows where the time of a prefill goes;
+// gating-run.ts is a whole run of gate training at the paper's size, about an hour; serve-soak.ts watches the server's memory.
 
 import { parseArgs } from "node:util";
 import { measureDebias } from "./debias.ts";
@@ -18,6 +18,7 @@ import { measurePrefillF32 } from "./prefill-f32.ts";
 import { measurePrefillInt8 } from "./prefill-int8.ts";
 import { measureRidge } from "./ridge.ts";
 import { measureRidgeMemory } from "./ridge-memory.ts";
+import { measureServe } from "./serve.ts";
 import { measureStartUp } from "./start-up.ts";
 
 const MEASUREMENTS = {
@@ -29,6 +30,7 @@ const MEASUREMENTS = {
   "prefill-int8": measurePrefillInt8,
   packing: measurePacking,
   "start-up": measureStartUp,
+  serve: measureServe,
 };
 
 const { values: options } = parseArgs({
