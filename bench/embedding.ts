@@ -13,7 +13,9 @@ import { writeRandomCheckpoint } from "./random-checkpoint.ts";
 import { temporaryFolder } from "./temporary.ts";
 
 const [PAIRS, PART_ROWS, VOCABULARY] = [60, 15, 4096];
-const WORDS = "the river runs past an old mill and nobody asked why its wheel still turns at night".split(" ");
+const WORDS = "the river runs past an old mill and nobody asked why its wheel still turns at night".split(
+  " ",
+);
 
 export async function measureEmbedding(): Promise<Claim[]> {
   using folder = await temporaryFolder();
@@ -21,7 +23,12 @@ export async function measureEmbedding(): Promise<Claim[]> {
   // An embedding is looked up, whatever its size: the other 0.36 B parameters are what computes.
   await writeRandomCheckpoint(checkpoint, "qwen-2.5-0.5b", { vocabulary: VOCABULARY });
   const data = join(folder.path, "pairs.jsonl");
-  await writeFile(data, pairs().map((row) => JSON.stringify(row)).join("\n"));
+  await writeFile(
+    data,
+    pairs()
+      .map((row) => JSON.stringify(row))
+      .join("\n"),
+  );
   const { seconds, backboneSeconds, conversations, tokens } = await timeOf(checkpoint, data, folder.path);
   const size = `${2 * PAIRS} conversations, ${tokens} tokens in parts of ${2 * PART_ROWS} conversations`;
   const rates = `${(conversations / seconds).toPrecision(3)} conversations/s, ${Math.round(tokens / seconds)} tokens/s`;
@@ -34,7 +41,10 @@ async function timeOf(checkpoint: string, data: string, folder: string): Promise
   const { backbone, chat, chatSettings, location } = embedder;
   let timing: EmbedTiming | undefined;
   await embed(backbone, chat, {
-    ...{ chatSettings, location, kind: "pairs", partRows: PART_ROWS },
+    chatSettings,
+    location,
+    kind: "pairs",
+    partRows: PART_ROWS,
     data: [parseDataLocation(data)],
     out: join(folder, "embedded"),
     onTiming: (taken) => {

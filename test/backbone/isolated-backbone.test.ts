@@ -20,7 +20,7 @@ let isolated: Backbone;
 beforeAll(async () => {
   here = await openBackbone("tiny", { threads: 1 });
   isolated = await openBackbone("tiny", { threads: 1, isolate: true });
-});
+}, 120_000);
 afterAll(async () => {
   await Promise.all([here.close(), isolated.close()]);
   rmSync(folder, { recursive: true });
