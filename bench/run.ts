@@ -12,6 +12,7 @@
 
 import { parseArgs } from "node:util";
 import { measureDebias } from "./debias.ts";
+import { measureEmbedding } from "./embedding.ts";
 import { measureGatingStep } from "./gating-step.ts";
 import { measurePacking } from "./packing.ts";
 import { measurePrefillF32 } from "./prefill-f32.ts";
@@ -29,6 +30,7 @@ const MEASUREMENTS = {
   "prefill-f32": measurePrefillF32,
   "prefill-int8": measurePrefillInt8,
   packing: measurePacking,
+  embedding: measureEmbedding,
   "start-up": measureStartUp,
   serve: measureServe,
 };

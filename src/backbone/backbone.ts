@@ -42,8 +42,11 @@ export interface NextTokenLogitsRequest extends HiddenStatesRequest {
 export interface HiddenStatesOptions {
   /** Checked between runs; a run itself cannot be interrupted. */
   readonly signal?: AbortSignal;
-  /** Called after each run with the tokens of the requests done so far, and of all. */
-  readonly onProgress?: (doneTokens: number, totalTokens: number) => void;
+  /**
+   * Called after each run with the tokens of the requests done so far, of all, and the milliseconds that runs of this call have
+   * taken; engines elsewhere do not say the last.
+   */
+  readonly onProgress?: (doneTokens: number, totalTokens: number, computedMs?: number) => void;
 }
 
 export interface Backbone extends AsyncDisposable {
@@ -98,6 +101,11 @@ export type RemoteDtype = `remote:${string}`;
 export interface BackboneOptions extends ArithmeticOptions {
   /** Threads of one operator. Default: one per physical core. */
   readonly threads?: number;
+  /**
+   * Keep it in a child process, which leaves this process's event loop free while it computes. Default: false. Nothing to an
+   * engine elsewhere.
+   */
+  readonly isolate?: boolean;
   /** Called with bytes while weights are quantized, which happens once per checkpoint and dtype. */
   readonly onQuantize?: (doneBytes: number, totalBytes: number) => void;
   readonly signal?: AbortSignal;
@@ -113,13 +121,17 @@ export interface BackboneOptions extends ArithmeticOptions {
  *
  * Cost: on the CPU f32 takes 4 bytes a parameter and some seconds to load; a checkpoint of f16 or bf16 for which that is too
  * much is widened as it is used, with no memory beyond the mapped files. int8 takes 1.03 bytes a parameter, int4 0.63.
- * `hiddenStates` blocks the event loop while a run computes.
+ * `hiddenStates` blocks the event loop while a run computes, unless the backbone is isolated.
  */
 export async function openBackbone(location: string, options: BackboneOptions = {}): Promise<Backbone> {
   const remote = parseRemoteLocation(location);
   if (remote !== null) {
     const { openRemoteBackbone } = await import("./remote/remote-backbone.ts");
     return await openRemoteBackbone(remote, options);
+  }
+  if (options.isolate) {
+    const { openIsolatedBackbone } = await import("./isolated/isolated-backbone.ts");
+    return await openIsolatedBackbone(location, options);
   }
   const { threads, signal, onNote, onQuantize: onProgress } = options;
   const checkpoint = await openCheckpoint(location);
@@ -202,7 +214,7 @@ function localBackbone(
       const sequences = requests.map((request) => sequenceOf(request, decoder));
       const results: Float32Array[] = new Array(sequences.length);
       const totalTokens = countTokens(sequences);
-      let doneTokens = 0;
+      let [doneTokens, computedMs] = [0, 0];
       const runs = planRuns(
         sequences.map(({ ids }) => ids),
         runBudget(decoder, availableMemory()),
@@ -210,12 +222,14 @@ function localBackbone(
       for (const run of runs) {
         signal?.throwIfAborted();
         const members = run.map((index) => sequences[index]!);
+        const started = performance.now();
         const rows = await computeOrSplit(members, computeRows, ({ ids }) => ids.length);
+        computedMs += performance.now() - started;
         run.forEach((index, i) => {
           results[index] = rows[i]!;
         });
         doneTokens += countTokens(members);
-        onProgress?.(doneTokens, totalTokens);
+        onProgress?.(doneTokens, totalTokens, computedMs);
         await setImmediate(); // Lets timers, input and the signal through between runs.
       }
       return results;

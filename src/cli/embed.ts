@@ -5,11 +5,10 @@ import { parseShard, type Shard, shardParts, showShard, WHOLE } from "../embeddi
 import { type BackboneFlags, openForFlags, withBackboneOptions } from "./backbone-options.ts";
 import { dataLocations, declaredScales, withFormatOption, withScaleOption } from "./data-options.ts";
 import { download, withDownloads } from "./downloads.ts";
-import { watchEmbedding } from "./embedding-progress.ts";
+import { describeTiming, timingFields, watchEmbedding } from "./embedding-progress.ts";
 import { EXIT, Interrupted, interruptSignal } from "./failure.ts";
 import { parseList, parsePositiveInteger, pick } from "./flags.ts";
 import { count, integer, note, print, printJson, table } from "./output.ts";
-import { formatSeconds } from "./progress.ts";
 import { shellWords } from "./shell-words.ts";
 
 interface EmbedFlags extends BackboneFlags {
@@ -70,7 +69,10 @@ export function embedCommand(): Command {
       "--shard <i/n>",
       "only the i-th of n shares of the parts, counted from 1; auto: as the Slurm array or Indexed Job says; armorm merge completes the set",
     )
-    .option("--json", "print the manifest as JSON");
+    .option(
+      "--json",
+      "print the manifest as JSON, with timing: how long it took and the backbone's share of it",
+    );
   return withDownloads(withBackboneOptions(withScaleOption(withFormatOption(command))), downloadBackbone)
     .action(run)
     .addHelpText(
@@ -104,7 +106,6 @@ async function run(flags: EmbedFlags): Promise<void> {
   const kind = flags.kind ?? (await detectKind(data[0]!));
   await using embedder = await openForFlags(flags.backbone, flags);
   const { backbone, chat, chatSettings, location } = embedder;
-  const started = performance.now();
   const watch = watchEmbedding(flags, shard);
   const manifest = await embed(backbone, chat, {
     ...pick(flags, ["out", "objectives", "partRows", "maxTokens", "overlong", "limit", "strict"]),
@@ -118,12 +119,11 @@ async function run(flags: EmbedFlags): Promise<void> {
     ...(shard === undefined ? {} : { shard, command: commandOf(process.argv.slice(3)) }),
     onNote: note,
   }).finally(() => watch.stop());
-  const tokens = watch.tokens();
-  const seconds = (performance.now() - started) / 1000;
-  if (flags.json) printJson(manifest);
+  const timing = watch.timing();
+  if (flags.json) printJson({ ...manifest, timing: timing && timingFields(timing) });
   else if (shard !== undefined && !manifest.complete) printShard(manifest, flags.out, shard);
   else printManifest(manifest, flags.out);
-  if (tokens > 0) note(`${integer(tokens)} tokens in ${formatSeconds(seconds)}`);
+  if (timing) note(describeTiming(timing));
   const { first, end } = shardParts(shard ?? WHOLE, countParts(manifest));
   const empty = manifest.rowsOut === 0 && end > first;
   if (empty) note("no row could be embedded");

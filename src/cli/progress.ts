@@ -7,8 +7,11 @@ export interface Progress {
   stop(): void;
 }
 
-/** @param what What is being done, `embedding`. @param unit What is counted, `rows`; `bytes` come in kB, MB and GB. */
-export function startProgress(what: string, unit: string, quiet = false): Progress {
+/**
+ * @param what What is being done, `embedding`. @param unit What is counted, `rows`; `bytes` come in kB, MB and GB.
+ * @param speed What to say of rate and time left. Default: as counted here.
+ */
+export function startProgress(what: string, unit: string, quiet = false, speed?: () => string): Progress {
   if (quiet || !process.stderr.isTTY) return { update() {}, stop() {} };
   let from = 0; // what an earlier run has done says nothing about the rate
   const bar = new SingleBar({
@@ -23,13 +26,13 @@ export function startProgress(what: string, unit: string, quiet = false): Progre
       const left = Math.ceil((params.total - params.value) / rate);
       const inBytes = unit === "bytes";
       const perSecond = inBytes ? formatBytes(rate) : `${formatRate(rate)} ${unit}`;
-      const speed = rate > 0 ? `  ${perSecond}/s  ${formatSeconds(left)} left` : "";
+      const counted = () => (rate > 0 ? `${perSecond}/s  ${formatSeconds(left)} left` : "");
       void options;
       const blocks = "█".repeat(filled) + "░".repeat(width - filled);
       const counts = inBytes
         ? `${formatBytes(params.value)} of ${formatBytes(params.total)}`
         : `${integer(params.value)}/${integer(params.total)} ${unit}`;
-      return `${what} ${blocks} ${counts}${speed}`;
+      return `${what} ${blocks} ${counts}  ${(speed ?? counted)()}`.trimEnd();
     },
   });
   let started = false;

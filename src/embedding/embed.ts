@@ -1,31 +1,35 @@
-// Records → embeddings on disk. Two passes over the data: one that counts and names, one that computes, part by part.
+// Records → embeddings on disk. Two passes over the data: one that counts and names, one that computes, part by part. While the
+// backbone computes a part, the next one is read and tokenized and the one before it is written. What keeps these apart is that a large
+// backbone lives in a process of its own (src/backbone/isolated/), not that reading does: so an engine elsewhere overlaps by the
+// same lines, this process stays free for Ctrl-C and progress, and the weights lie in huge pages.
 // H hidden size, K objectives, n rows of a part.
 
 import { existsSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import type { Backbone } from "../backbone/backbone.ts";
 import type { Chat } from "../chat/chat.ts";
 import type { OverlongPolicy } from "../chat/overlong.ts";
 import type { FormatOptions } from "../data/formats/formats.ts";
 import type { DataLocation } from "../data/location.ts";
 import type { DeclaredScale } from "../data/rating-scale.ts";
-import { placeOf } from "../data/records.ts";
-import { InputError } from "../errors.ts";
 import { requireUnchanged, stampData } from "./data-stamp.ts";
-import { type EncodeContext, type EncodedRow, encodeRecord } from "./encode.ts";
+import { type EmbedStopwatch, type EmbedTiming, startTiming } from "./embed-timing.ts";
+import type { EncodeContext } from "./encode.ts";
+import { type EncodedPart, encodedParts } from "./encoded-parts.ts";
 import {
   type ChatSettings,
   type EmbeddingKind,
   type EmbeddingManifest,
   MANIFEST,
-  type Rejection,
   readManifest,
   writeManifest,
 } from "./manifest.ts";
 import { explainOutput } from "./output-directory.ts";
 import { readPart, writePart } from "./part.ts";
 import { toTensors } from "./part-tensors.ts";
+import { type PartWriter, startPartWriter } from "./part-writer.ts";
 import { type EmbedPlan, planRun } from "./plan.ts";
+import { readAhead } from "./read-ahead.ts";
 import {
   countParts,
   describePart,
@@ -38,7 +42,7 @@ import { prepareDirectory, removeUnfinished } from "./set-directory.ts";
 import { acquireSetLock } from "./set-lock.ts";
 import { type Shard, shardParts, WHOLE } from "./shard.ts";
 import { writeJournal } from "./shard-journal.ts";
-import { type NumberedRecord, numberedRecords, surveyData } from "./survey.ts";
+import { surveyData } from "./survey.ts";
 
 export interface EmbedOptions {
   readonly kind: EmbeddingKind;
@@ -79,14 +83,17 @@ export interface EmbedOptions {
   /** Called once, before anything is computed. Costs the tokenization of a sample of rows. */
   readonly onPlan?: (plan: EmbedPlan) => void;
   readonly onProgress?: (progress: EmbedProgress) => void;
+  /** Called at the end, also that of a run which was aborted, with what it took. */
+  readonly onTiming?: (timing: EmbedTiming) => void;
   /** Called when a lock of a process that is gone is taken over, or one of another machine is watched. */
   readonly onNote?: (line: string) => void;
 }
 
-/** Rows and tokens of this run: of a shard, of its own stretch. */
+/** Rows of this run, of a shard those of its own stretch; conversations and tokens that it has computed. */
 export interface EmbedProgress {
   readonly rows: number;
   readonly totalRows: number;
+  readonly conversations: number;
   readonly tokens: number;
 }
 
@@ -103,8 +110,8 @@ export interface EmbedProgress {
  * @throws {InputError} If the data has no usable row or changes meanwhile, an objective is unknown, the directory holds
  *   something else or cannot be written (`output-not-empty`, `bad-output`, `disk-full`), or another process is at it (`set-in-use`).
  *
- * Memory: one part twice, `partRows · H` floats (three times that for pairs; for best-of-N one vector per response and
- * per prompt). Cost of a shard beside its parts: one parse of all data. Source: the reference's stage-1 and stage-2
+ * Memory: two parts, one that is computed and one that is written, `partRows · H` floats each (three times that for pairs; for
+ * best-of-N one vector per response and per prompt), and the token ids of two. Cost of a shard beside its parts: one parse of all data. Source: the reference's stage-1 and stage-2
  * preparation. Differs: one prompt embedding per pair, no padding, nothing dropped silently.
  */
 export async function embed(
@@ -113,6 +120,7 @@ export async function embed(
   options: EmbedOptions,
 ): Promise<EmbeddingManifest> {
   const { out, overlong = "reject", shard = WHOLE, onNote = () => {} } = options;
+  const timing = startTiming();
   const maxTokens = Math.min(options.maxTokens ?? backbone.maxTokens, backbone.maxTokens);
   const stamp = await stampData(options.data);
   const survey = await surveyData(options);
@@ -123,9 +131,12 @@ export async function embed(
     await using _lock = await acquireSetLock(out, shard, countParts(set), onNote);
     await removeUnfinished(out, set, shard);
     const check = () => requireUnchanged(stamp);
-    return await embedParts({ backbone, set, shard, context, options, check }, (size) =>
+    const run = { backbone, set, shard, context, options, check, timing };
+    const manifest = await embedParts(run, (size) =>
       planRun(size, set.kind, survey, context, backbone.hiddenSize),
     );
+    options.onTiming?.(timing.taken());
+    return manifest;
   });
 }
 
@@ -140,6 +151,7 @@ interface Run {
   readonly options: EmbedOptions;
   /** Fails where the data is no longer what `set` says. */
   readonly check: () => Promise<void>;
+  readonly timing: EmbedStopwatch;
 }
 
 type RunSize = Parameters<typeof planRun>[0];
@@ -173,83 +185,78 @@ async function embedParts(run: Run, plan: (size: RunSize) => EmbedPlan): Promise
   options.onPlan?.(plan({ rows: endRow - firstRow, parts: end - first, partsDone: there.length, rowsDone }));
   if (first === end) return await save(true);
 
-  let tokens = 0;
-  let encoded: EncodedRow[] = [];
-  let rejections: Rejection[] = [];
-  let existing = await partAt(first);
-  const { onFormat: _said, ...selection } = options; // the survey has said it
-  for await (const numbered of numberedRecords(selection)) {
-    const { row } = numbered;
-    if (row < firstRow) continue;
-    if (!existing) {
-      const result = encodeNumbered(numbered, run.context);
-      if ("info" in result) encoded.push(result);
+  const writer = startPartWriter();
+  const stretch = { selection: said(options), partRows: set.partRows, firstRow, endRow };
+  const encoded = readAhead((stop) =>
+    encodedParts({ ...stretch, context: run.context, partAt, strict, stop }),
+  );
+  try {
+    for await (const part of explained(encoded, run.check)) {
+      if (part.there) parts.push(part.there);
       else {
-        if (strict && numbered.record.kind === "error") throw badRow(result.reason);
-        rejections.push(result);
+        parts.push(
+          await embedPart(run, part, writer, ({ share, ...computed }) => {
+            const begin = part.index * set.partRows;
+            const rows = begin + Math.round((part.endRow - begin) * share) - firstRow;
+            options.onProgress?.({ rows, totalRows: endRow - firstRow, ...computed });
+          }),
+        );
       }
+      if (options.signal?.aborted) break;
     }
-    const last = row + 1 === endRow;
-    if ((row + 1) % set.partRows !== 0 && !last) continue;
-    const index = Math.floor(row / set.partRows);
-    if (existing) parts.push(existing);
-    else {
-      const begin = index * set.partRows - firstRow;
-      const part = await embedPart(run, index, encoded, rejections, (share, done) => {
-        const rows = begin + Math.round((row + 1 - firstRow - begin) * share);
-        options.onProgress?.({ rows, totalRows: endRow - firstRow, tokens: tokens + done });
-      });
-      tokens += encoded.reduce((sum, { requests }) => sum + countTokens(requests), 0);
-      parts.push(part);
-    }
-    encoded = [];
-    rejections = [];
-    if (last) return await save(true);
-    if (options.signal?.aborted) return await save(false);
-    existing = await partAt(index + 1);
+  } catch (error) {
+    await writer.done().catch(() => {}); // What has been computed is kept.
+    throw error;
   }
-  await run.check();
-  throw new Error(`embed: expected ${set.rowsIn} rows on the second reading, got fewer`);
+  await writer.done();
+  return await save(parts.length === end - first);
 }
 
-/** @param onProgress The share of the part that is done, and its tokens. */
+/** The survey has said what the format is. */
+const said = ({ onFormat: _said, ...selection }: EmbedOptions) => selection;
+
+/** Data that has changed is the better explanation of what goes wrong while it is read. */
+async function* explained<T>(items: AsyncIterable<T>, check: () => Promise<void>): AsyncGenerator<T> {
+  try {
+    yield* items;
+  } catch (error) {
+    await check();
+    throw error;
+  }
+}
+
+interface PartProgress {
+  /** Of the part. */
+  readonly share: number;
+  /** Of the run. */
+  readonly conversations: number;
+  readonly tokens: number;
+}
+
+/** Computes a part and begins to write it. */
 async function embedPart(
-  { backbone, set, options, check }: Run,
-  index: number,
-  encoded: readonly EncodedRow[],
-  rejections: readonly Rejection[],
-  onProgress: (share: number, tokens: number) => void,
+  { backbone, set, options, check, timing }: Run,
+  { index, rows, rejections }: EncodedPart<PartSummary>,
+  writer: PartWriter,
+  onProgress: (progress: PartProgress) => void,
 ): Promise<PartSummary> {
-  const states = await backbone.hiddenStates(
-    encoded.flatMap(({ requests }) => requests),
-    { onProgress: (done, total) => onProgress(total === 0 ? 1 : done / total, done) },
-  );
-  await check();
+  const requests = rows.flatMap((row) => row.requests);
+  const [conversations, tokens] = [timing.conversations(), timing.tokens()];
+  const states = await timing.compute(backbone, requests, writer.failed, (done, total) => {
+    const share = total === 0 ? 1 : done / total;
+    onProgress({
+      share,
+      conversations: conversations + Math.round(requests.length * share),
+      tokens: tokens + done,
+    });
+  });
+  await writer.done(); // Before it there is memory for no third part.
   const { file, id } = describePart(set, index);
-  const part = { file, id, rows: encoded.map(({ info }) => info), rejections };
-  await writePart(options.out, part, toTensors(set.kind, encoded, states, backbone.hiddenSize));
+  const part = { file, id, rows: rows.map(({ info }) => info), rejections };
+  const tensors = toTensors(set.kind, rows, states, backbone.hiddenSize);
+  writer.begin(async () => {
+    await check();
+    await writePart(options.out, part, tensors);
+  });
   return summarizePart(part);
 }
-
-function encodeNumbered(
-  { row, source, record }: NumberedRecord,
-  context: EncodeContext,
-): EncodedRow | Rejection {
-  const result =
-    record.kind === "error"
-      ? {
-          rejected: `${basename(record.file)}: ${placeOf(record)}: ${record.error}`,
-          kind: "invalid" as const,
-        }
-      : encodeRecord(record, row, context);
-  if ("info" in result) return result;
-  const subset = "subset" in record ? (record.subset ?? null) : null;
-  const prompt = record.kind === "error" ? {} : { promptHash: record.promptHash };
-  return { row, id: record.id, source, subset, ...prompt, kind: result.kind, reason: result.rejected };
-}
-
-const countTokens = (requests: EncodedRow["requests"]): number =>
-  requests.reduce((sum, { ids }) => sum + ids.length, 0);
-
-const badRow = (reason: string): InputError =>
-  new InputError("bad-row", reason, "mend the row, or leave --strict out to skip such rows");

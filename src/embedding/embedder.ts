@@ -1,4 +1,5 @@
 import { type Backbone, type BackboneOptions, openBackbone } from "../backbone/backbone.ts";
+import { isolationPays } from "../backbone/isolated/isolated-backbone.ts";
 import { type Chat, type ChatOptions, openChat } from "../chat/chat.ts";
 import { requireVocabulary } from "../chat/vocabulary.ts";
 import { locateCheckpoint } from "../checkpoint/location.ts";
@@ -13,6 +14,11 @@ export interface Embedder extends AsyncDisposable {
   readonly chatSettings: ChatSettings;
 }
 
+export interface EmbedderOptions extends ChatOptions, BackboneOptions {
+  /** Default: as {@link isolationPays} says, so that `embed` reads, tokenizes and writes while a real model computes. */
+  readonly isolate?: boolean;
+}
+
 /**
  * Opens a checkpoint for embedding: backbone, tokenizer and chat template.
  *
@@ -24,13 +30,11 @@ export interface Embedder extends AsyncDisposable {
  * const { backbone, chat, chatSettings, location } = embedder;
  * await embed(backbone, chat, { chatSettings, location, kind: "ratings", data: [data], out: "ratings" });
  */
-export async function openEmbedder(
-  location: string,
-  options: ChatOptions & BackboneOptions = {},
-): Promise<Embedder> {
+export async function openEmbedder(location: string, options: EmbedderOptions = {}): Promise<Embedder> {
   const { directory, name, checkpoint } = await locateCheckpoint(location);
   const chat = await openChat(directory, { checkpoint, ...options });
-  const backbone = await openBackbone(name, options);
+  const isolate = options.isolate ?? (await isolationPays(name));
+  const backbone = await openBackbone(name, { ...options, isolate });
   try {
     requireVocabulary(chat, backbone.vocabSize, name);
   } catch (error) {

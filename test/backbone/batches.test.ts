@@ -182,12 +182,20 @@ describe("a call", () => {
   test("reports progress in tokens, and stops between runs when it is aborted", async () => {
     await using backbone = await openBackbone(tiny);
     const requests = [1, 2, 3].map((id) => ({ ids: new Array(1000).fill(id), positions: [999] }));
-    const reports: [number, number][] = [];
-    await backbone.hiddenStates(requests, { onProgress: (...report) => reports.push(report) });
+    const reports: [number, number, number | undefined][] = [];
+    const started = performance.now();
+    await backbone.hiddenStates(requests, {
+      onProgress: (done, total, computedMs) => reports.push([done, total, computedMs]),
+    });
+    const all = performance.now() - started;
     expect(reports).toEqual([
-      [2000, 3000],
-      [3000, 3000],
+      [2000, 3000, expect.any(Number)],
+      [3000, 3000, expect.any(Number)],
     ]);
+    const [first, both] = reports.map(([, , computedMs]) => computedMs!);
+    expect(first).toBeGreaterThan(0);
+    expect(both).toBeGreaterThan(first!);
+    expect(both).toBeLessThan(all);
     const controller = new AbortController();
     const call = backbone.hiddenStates(requests, {
       signal: controller.signal,

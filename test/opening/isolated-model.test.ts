@@ -17,6 +17,7 @@ import { InputError } from "../../src/errors.ts";
 import { openRewardModel } from "../../src/opening/open-reward-model.ts";
 import { createRandom } from "../../src/random.ts";
 import type { LocalRewardModel } from "../../src/scoring/local-model.ts";
+import { childProcesses, isRunning } from "../child-processes.ts";
 
 // The child runs the sources too, with the loader that this process hands on.
 process.execArgv.push("--import", "tsx");
@@ -204,21 +205,6 @@ async function rejection(promise: Promise<unknown>): Promise<unknown> {
     () => expect.unreachable("it should have been rejected"),
     (error) => error,
   );
-}
-
-function childProcesses(): number[] {
-  const { libuv } = process.report.getReport() as unknown as { libuv: { type: string; pid: number }[] };
-  return libuv.filter(({ type }) => type === "process").map(({ pid }) => pid);
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  // One that nobody has waited for yet still has its number.
-  return process.platform !== "linux" || !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
 }
 
 /** Heads of noise on the built-in backbone. */
