@@ -123,6 +123,7 @@ export const CONFIGURATION_SCHEMA = keys(
     chat,
     embedding,
     ratings: someSources(),
+    statistics: list(text("the path of a file"), "files of statistics"),
     pairs: someSources(),
     reference: sources(),
     evaluation: sources(),
@@ -166,5 +167,5 @@ export const CONFIGURATION_SCHEMA = keys(
       }),
     }),
   } satisfies Shape<TrainingConfiguration>,
-  ["ratings", "pairs"],
+  ["pairs"],
 );
