@@ -94,7 +94,10 @@ export async function collectTrainingStatistics(
       found.push(
         await collectStretch(stretch, gram, {
           ...{ options, division, evaluationKeys },
-          onPart: (rows) => options.onProgress?.((done += rows), total),
+          onPart(rows) {
+            done += rows;
+            options.onProgress?.(done, total);
+          },
         }),
       );
     }

@@ -136,7 +136,8 @@ function printSums(
       rows,
       tokens,
     }));
-    return printJson({ division, sets: found });
+    printJson({ division, sets: found });
+    return;
   }
   for (const { directory, rows } of sets) {
     const left = [
