@@ -17,8 +17,12 @@ export function watchEmbedding(flags: { readonly json?: boolean }, shard?: Shard
   let left = 0;
   let begun: { at: number; tokens: number } | null = null;
   let said = false;
-  const hooks: Pick<EmbedOptions, "onFormat" | "onPlan" | "onProgress"> = {
+  const hooks: Pick<EmbedOptions, "onFormat" | "onPlan" | "onProgress" | "onDoubts"> = {
     ...formatNotes(flags),
+    onDoubts: (doubts) => {
+      for (const { what, rows, first } of doubts)
+        note(`${integer(rows)} ${what}, embedded all the same (the first: ${first})`);
+    },
     onPlan: (plan) => {
       left = plan.rows === 0 ? 0 : plan.tokens * (1 - plan.rowsDone / plan.rows);
       note(describePlan(plan, shard));

@@ -162,6 +162,7 @@ async function run(flags: TrainFlags): Promise<void> {
       openEmbedder: (location, options) =>
         watchQuantizing((watch) => openEmbedder(location, { ...options, ...watch })),
       onFormat: (...said) => embedding.hooks.onFormat?.(...said),
+      onDoubts: (doubts) => embedding.hooks.onDoubts?.(doubts),
       onPlan: (plan) => embedding.hooks.onPlan?.(plan),
       onProgress: (at) => embedding.hooks.onProgress?.(at),
       onSet: () => {

@@ -14,7 +14,8 @@ import { type BackbonePlan, planBackbone, planSet, type SetPlan } from "./embedd
 import type { LocatedSource, LocatedSources } from "./locate-sources.ts";
 import { requireRecordedBackbone, requireRecordedData, requireRecordedSets } from "./record.ts";
 
-export interface EmbeddingHooks extends Pick<EmbedOptions, "onFormat" | "onPlan" | "onProgress"> {
+export interface EmbeddingHooks
+  extends Pick<EmbedOptions, "onFormat" | "onPlan" | "onProgress" | "onDoubts"> {
   /** After an abort the current part is still finished; the same call goes on with the next one. */
   readonly signal?: AbortSignal;
   /** Before a set is made. */
@@ -107,7 +108,7 @@ async function makeSet(
   out: string,
   plan: BackbonePlan,
   { partRows, strict = false }: NonNullable<TrainingConfiguration["embedding"]> = {},
-  { signal, onFormat, onPlan, onProgress }: EmbeddingHooks = {},
+  { signal, onFormat, onPlan, onProgress, onDoubts }: EmbeddingHooks = {},
 ): Promise<void> {
   const { objectives, scales, limit } = "options" in source ? source.options : {};
   const { maxTokens, overlong } = plan.embedding;
@@ -121,6 +122,7 @@ async function makeSet(
     ...(onFormat === undefined ? {} : { onFormat }),
     ...(onPlan === undefined ? {} : { onPlan }),
     ...(onProgress === undefined ? {} : { onProgress }),
+    ...(onDoubts === undefined ? {} : { onDoubts }),
   });
   if (!manifest.complete) signal?.throwIfAborted();
   if (manifest.rowsOut > 0) return;

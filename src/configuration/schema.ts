@@ -168,4 +168,7 @@ export const CONFIGURATION_SCHEMA = keys(
     }),
   } satisfies Shape<TrainingConfiguration>,
   ["pairs"],
-);
+).refine(({ ratings, statistics }) => ratings != null || statistics != null, {
+  path: ["ratings"],
+  error: "expected a list of data locations",
+});

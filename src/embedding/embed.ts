@@ -2,15 +2,14 @@
 // H hidden size, K objectives, n rows of a part.
 
 import { existsSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import type { Backbone } from "../backbone/backbone.ts";
 import type { Chat } from "../chat/chat.ts";
 import type { OverlongPolicy } from "../chat/overlong.ts";
+import type { Doubt } from "../data/doubts.ts";
 import type { FormatOptions } from "../data/formats/formats.ts";
 import type { DataLocation } from "../data/location.ts";
 import type { DeclaredScale } from "../data/rating-scale.ts";
-import { placeOf } from "../data/records.ts";
-import { InputError } from "../errors.ts";
 import { requireUnchanged, stampData } from "./data-stamp.ts";
 import { type EncodeContext, type EncodedRow, encodeRecord } from "./encode.ts";
 import {
@@ -38,7 +37,7 @@ import { prepareDirectory, removeUnfinished } from "./set-directory.ts";
 import { acquireSetLock } from "./set-lock.ts";
 import { type Shard, shardParts, WHOLE } from "./shard.ts";
 import { writeJournal } from "./shard-journal.ts";
-import { type NumberedRecord, numberedRecords, surveyData } from "./survey.ts";
+import { describeError, type NumberedRecord, numberedRecords, strictly, surveyData } from "./survey.ts";
 
 export interface EmbedOptions {
   readonly kind: EmbeddingKind;
@@ -65,8 +64,13 @@ export interface EmbedOptions {
   readonly overlong?: OverlongPolicy;
   /** Only the first rows of the data. */
   readonly limit?: number;
-  /** Stop at the first row that cannot be read, instead of counting it. Default false. */
+  /**
+   * Stop at the first row that is not embedded, whatever the reason, or that is odd: an id of an earlier row, turns that do not
+   * alternate, an empty response. Default false: the former are counted as rejections, the latter embedded and given to `onDoubts`.
+   */
   readonly strict?: boolean;
+  /** Called once, before anything is computed, if rows are odd. */
+  readonly onDoubts?: (doubts: readonly Doubt[]) => void;
   /**
    * Only the parts of this shard: `mergeShards` makes the set of them once all are there. Default: all parts, and the set is
    * made.
@@ -185,7 +189,7 @@ async function embedParts(run: Run, plan: (size: RunSize) => EmbedPlan): Promise
       const result = encodeNumbered(numbered, run.context);
       if ("info" in result) encoded.push(result);
       else {
-        if (strict && numbered.record.kind === "error") throw badRow(result.reason);
+        if (strict) throw strictly(result.reason);
         rejections.push(result);
       }
     }
@@ -238,7 +242,7 @@ function encodeNumbered(
   const result =
     record.kind === "error"
       ? {
-          rejected: `${basename(record.file)}: ${placeOf(record)}: ${record.error}`,
+          rejected: describeError(record),
           kind: "invalid" as const,
         }
       : encodeRecord(record, row, context);
@@ -250,6 +254,3 @@ function encodeNumbered(
 
 const countTokens = (requests: EncodedRow["requests"]): number =>
   requests.reduce((sum, { ids }) => sum + ids.length, 0);
-
-const badRow = (reason: string): InputError =>
-  new InputError("bad-row", reason, "mend the row, or leave --strict out to skip such rows");
