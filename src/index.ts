@@ -1,6 +1,11 @@
 // The public API, in the order of the flow.
 
 export {
+  type CollectStatisticsOptions,
+  collectTrainingStatistics,
+  type StatisticsDescription,
+} from "./armo/collect-statistics.ts";
+export {
   type ExportOptions,
   type ExportPlan,
   type ExportResult,
@@ -42,6 +47,11 @@ export { type TrainModelOptions, trainModel } from "./armo/train-model.ts";
 export type { TrainingConfiguration } from "./armo/training-configuration.ts";
 export type { RegressionOptions } from "./armo/training-regression.ts";
 export type { TrainingReport } from "./armo/training-report.ts";
+export {
+  mergeTrainingStatistics,
+  openTrainingStatistics,
+  type TrainingStatistics,
+} from "./armo/training-statistics.ts";
 export {
   type Backbone,
   type BackboneOptions,

@@ -89,7 +89,7 @@ describe("configurations of a training run", () => {
     expect(String(configuration.embedding?.maxTokens)).toBe(wordAfter("--max-tokens"));
     expect(configuration.objectives).toHaveLength(19);
     expect(configuration.objectives?.join(",")).toBe(wordAfter("--objectives"));
-    expect((configuration.ratings[0] as DataSource).objectives).toEqual(configuration.objectives);
+    expect((configuration.ratings![0] as DataSource).objectives).toEqual(configuration.objectives);
     expect(configuration.debiasing?.targets).toEqual([wordAfter("--debias")]);
     expect(configuration.gating?.preset).toBe(wordAfter("--preset"));
     expect(configuration.split?.dropOverlaps).toBe(words.includes("--drop-overlaps"));

@@ -7,7 +7,7 @@ export interface RatedRows {
   /** `[n, H]`. */
   readonly embeddings: Float32Array;
   /** `[n, K]`, NaN = missing. */
-  readonly labels: Float32Array;
+  readonly labels: Float32Array | Float64Array;
   /** `[n]`, each above 0: a row of weight w counts like w equal rows, in training and in validation. Default: 1 each. */
   readonly weights?: ArrayLike<number>;
   /** What errors call row i of the chunk. Default: `row <number in the stream>`. */
@@ -26,7 +26,7 @@ export interface RatedRow {
   readonly name: string;
   readonly embedding: Float32Array;
   /** `[K]`. */
-  readonly labels: Float32Array;
+  readonly labels: Float32Array | Float64Array;
   readonly weight: number;
 }
 

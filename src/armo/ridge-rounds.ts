@@ -2,7 +2,7 @@
 
 import { alphaGrids, type RidgeFit, type RidgeSolution } from "./ridge-fit.ts";
 import type { PenaltyPath, RidgeSolver } from "./ridge-solver.ts";
-import type { RidgeStatistics } from "./ridge-statistics.ts";
+import type { RidgeSides } from "./ridge-statistics.ts";
 import type { RidgeCaution } from "./ridge-status.ts";
 import { combineViews, type LabelSums, type StatisticsView } from "./statistics-view.ts";
 
@@ -20,10 +20,10 @@ interface Rounds {
   readonly final: StatisticsView;
 }
 
-function roundsOf({ parts }: RidgeStatistics, refit: boolean): Rounds {
+function roundsOf({ parts }: RidgeSides, refit: boolean): Rounds {
   const everything = combineViews(parts);
   if (parts.length === 2) {
-    const [train, validation] = parts as unknown as readonly [StatisticsView, StatisticsView];
+    const [train, validation] = parts as readonly [StatisticsView, StatisticsView];
     return { rounds: [{ train, validation }], heldOut: validation, final: refit ? everything : train };
   }
   const folds = parts.slice(0, -1);
@@ -38,7 +38,7 @@ function roundsOf({ parts }: RidgeStatistics, refit: boolean): Rounds {
 /** Chooses the penalty of some objectives, fits their weights, and writes both into `fit`. */
 export async function solveInto(
   fit: RidgeFit,
-  statistics: RidgeStatistics,
+  statistics: RidgeSides,
   objectives: readonly number[],
   solver: RidgeSolver,
   options: RidgeSolution,

@@ -4,6 +4,7 @@ import type { GramProduct } from "../engine/gram.ts";
 import { type LabelStatistics, openLabelStatistics, type StatisticsLimits } from "./label-statistics.ts";
 import { forEachRow, type RowSource } from "./rated-rows.ts";
 import { foldOfRow, type Split, sideOfRow } from "./split.ts";
+import type { StatisticsView } from "./statistics-view.ts";
 
 /** How rows are divided. */
 export interface Partition {
@@ -26,12 +27,17 @@ export function openPartition(split: Split, folds: number | undefined): Partitio
   };
 }
 
-/** Sufficient statistics of every part. They add up: those of two shards together are those of all rows. */
-export interface RidgeStatistics {
+/** What is known of the rows of every part. */
+export interface RidgeSides {
   /** H. */
   readonly hiddenSize: number;
   /** K. */
   readonly numObjectives: number;
+  readonly parts: readonly StatisticsView[];
+}
+
+/** Sufficient statistics of every part. They add up: those of two shards together are those of all rows. */
+export interface RidgeStatistics extends RidgeSides {
   readonly parts: readonly LabelStatistics[];
 }
 

@@ -11,7 +11,7 @@ import { alphaGrids, emptyFit, type RidgeFit, type RidgeSolution } from "./ridge
 import { type Pass, planPasses } from "./ridge-passes.ts";
 import { solveInto } from "./ridge-rounds.ts";
 import { openRidgeSolver } from "./ridge-solver.ts";
-import { collectStatistics, openPartition, type RidgeStatistics } from "./ridge-statistics.ts";
+import { collectStatistics, openPartition, type RidgeSides } from "./ridge-statistics.ts";
 import type { Split } from "./split.ts";
 
 export type { RatedRows, RowSource } from "./rated-rows.ts";
@@ -102,7 +102,7 @@ export async function fitRidge(rows: RowSource, options: RidgeOptions): Promise<
  * @param statistics Two parts, training and validation, or folds and the rows that are held out. The Gram product they were
  *   opened with must still be open.
  */
-export async function solveRidge(statistics: RidgeStatistics, options: RidgeSolution): Promise<RidgeFit> {
+export async function solveRidge(statistics: RidgeSides, options: RidgeSolution): Promise<RidgeFit> {
   const { numObjectives: K, hiddenSize } = statistics;
   const fit = emptyFit(K, hiddenSize, options);
   const solver = await openSolver(hiddenSize, options);

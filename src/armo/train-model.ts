@@ -38,15 +38,20 @@ export async function trainModel({
   const { heads, report, settings, trainingKeys } = await trainArmo(options);
   // What was written about the model that stood here before must not stand beside this one.
   for (const name of ABOUT_FILES) await rm(join(out, name), { force: true });
-  const { ratings, pairs, reference = [], evaluation = [] } = options;
-  const sets: SetsByRole = { ratings, pairs, reference, evaluation };
+  const { ratings = [], statistics, pairs, reference = [], evaluation = [] } = options;
+  const sets: SetsByRole = { ratings: statistics?.sets ?? ratings, pairs, reference, evaluation };
   const { backbone, chat } = pairs[0]!.manifest;
   await writeModelDirectory(out, {
     heads,
     backbone: { location: backbone.location, fingerprint: backbone.fingerprint },
     chat,
     report,
-    configuration: resolveConfiguration(sources ?? embeddedSources(out, sets), sets, settings, report),
+    configuration: resolveConfiguration(
+      sources ?? embeddedSources(out, sets, statistics?.paths),
+      sets,
+      settings,
+      report,
+    ),
     trainingKeys,
   });
   if (options.checkpoint) await removeCheckpoint(options.checkpoint.directory);

@@ -19,14 +19,10 @@ import { openProjection } from "./projection.ts";
 import { type DebiasingOptions, fitRewardTransform, resolveDebiasing } from "./reward-transform.ts";
 import { measureSeeds } from "./seed-sensitivity.ts";
 import { sideOfRow } from "./split.ts";
-import { LENGTH, planLabels } from "./training-labels.ts";
+import { LENGTH } from "./training-labels.ts";
 import { baselineAccuracies, responseRewards, rewardPairs, rewardResponses } from "./training-pairs.ts";
-import {
-  fitObjectives,
-  type RegressionOptions,
-  resolveRegression,
-  stableObjectives,
-} from "./training-regression.ts";
+import { openRatings, resolveFitting, resolveSplit } from "./training-ratings.ts";
+import { type RegressionOptions, resolveRegression, stableObjectives } from "./training-regression.ts";
 import {
   reportObjective,
   reportTransform,
@@ -44,14 +40,21 @@ import {
   promptKeys,
   type RowUse,
   sortedKeys,
+  usedKeys,
   usedRows,
 } from "./training-rows.ts";
-import { requireSets } from "./training-sets.ts";
+import { requireSets, type SetIdentity } from "./training-sets.ts";
+import type { TrainingStatistics } from "./training-statistics.ts";
 import { type ValidationPairs, validateHeads } from "./validation.ts";
 
 export interface TrainOptions {
-  /** Rated conversations, for stage 1. */
-  readonly ratings: readonly EmbeddingSet[];
+  /** Rated conversations, for stage 1. Default: none, where there are `statistics`. */
+  readonly ratings?: readonly EmbeddingSet[];
+  /**
+   * In the place of ratings, whose embeddings need not be there. Split, folds, source weights and overlaps left out are those that they were
+   * collected with; options that say otherwise are refused.
+   */
+  readonly statistics?: TrainingStatistics;
   /** Preference pairs, for stage 2. */
   readonly pairs: readonly EmbeddingSet[];
   /** The distribution over which rewards shall not depend on the debiased objectives. Default: the pairs' responses. */
@@ -114,37 +117,19 @@ export interface TrainResult {
  * @throws {InputError} If the sets come from different backbones, no objective can be fitted, or a name is unknown.
  */
 export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
-  const {
-    ratings,
-    pairs,
-    validationFraction = 0.2,
-    testFraction = 0,
-    dropOverlaps = false,
-    seed = 0,
-    seedSensitivity: further = 0,
-  } = options;
-  const { reference, evaluation = [], signal } = options;
+  const { pairs, reference, evaluation = [], seedSensitivity: further = 0, signal } = options;
+  const { validationFraction, testFraction, dropOverlaps, seed } = resolveSplit(options);
   requireSets(options, validationFraction);
-  const { hiddenSize } = ratings[0]!;
+  const { hiddenSize } = pairs[0]!;
   const evaluationKeys = await promptKeys(evaluation);
   const rules = { evaluationKeys, dropOverlaps, testFraction, seed };
   const staged = stageOrder(options);
 
   // Stage 1: rewards = W · embedding
-  const plan = await planLabels(ratings, options.objectives ? { names: options.objectives } : {});
+  const rated = await openRatings(options, rules, validationFraction);
+  const { plan, use: ratingUse } = rated;
   requireGridOptions(options.debiasing, debiasTargets(plan.objectives, options.debias).length);
-  const ratingUse = await chooseRows(ratings, rules);
-  const fit = await staged("regression", () =>
-    fitObjectives({
-      ratings,
-      plan,
-      use: ratingUse,
-      split: { fraction: validationFraction, seed, groups: usedKeys(ratingUse) },
-      regression: options.regression ?? {},
-      signal,
-      onProgress: options.onProgress,
-    }),
-  );
+  const fit = await staged("regression", () => rated.fit(options));
   const { objectives, kept, dropped, weights } = stableObjectives(plan, fit, hiddenSize);
   const K = objectives.length;
 
@@ -242,13 +227,15 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
     dropOverlaps,
     seed,
     seedSensitivity: further,
-    regression: resolveRegression(options.regression),
+    regression: resolveRegression(resolveFitting(options)),
     debiasing: resolveDebiasing(options.debiasing),
   };
   return {
     heads,
     settings,
-    trainingKeys: [...ratings, ...pairs, ...(reference ?? [])].every((set) => set.knowsTexts)
+    trainingKeys: [...rated.sets, ...pairs, ...(reference ?? [])].every(
+      ({ manifest }) => manifest.imported === undefined,
+    )
       ? sortedKeys([ratingUse, pairUse, ...(referenceUse ? [referenceUse] : [])])
       : null,
     report: {
@@ -256,7 +243,7 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
       passes: fit.passes,
       versions: { armorm: VERSION, node: process.version, onnxruntime: RUNTIME_VERSION },
       sets: {
-        ratings: ratings.map(setReference),
+        ratings: rated.sets.map(setReference),
         pairs: pairs.map(setReference),
         reference: (reference ?? []).map(setReference),
         evaluation: evaluation.map(setReference),
@@ -289,10 +276,6 @@ export async function trainArmo(options: TrainOptions): Promise<TrainResult> {
   };
 }
 
-function usedKeys(use: RowUse): BigUint64Array {
-  return BigUint64Array.from(usedRows(use), (row) => use.keys[row]!);
-}
-
 function sidesOf(split: { fraction: number; seed: number; groups: BigUint64Array }) {
   const side = sideOfRow(split);
   const rows = Array.from(split.groups.keys());
@@ -313,10 +296,10 @@ function trainingRow(use: RowUse, fraction: number, seed: number): (row: number)
   return (row) => use.used[row] === 1 && side(row) === "train";
 }
 
-const setReference = ({ directory, manifest, rows }: EmbeddingSet): SetReference => ({
+const setReference = ({ directory, manifest }: SetIdentity): SetReference => ({
   directory: basename(resolve(directory)),
   run: manifest.run,
-  rows,
+  rows: manifest.rowsOut,
 });
 
 function debiasTargets(objectives: readonly Objective[], names: readonly string[] | undefined): number[] {

@@ -3,13 +3,13 @@
 import { isAbsolute, relative, sep } from "node:path";
 import type { BackboneDtype } from "../backbone/arithmetic.ts";
 import type { OverlongPolicy } from "../chat/overlong.ts";
-import type { EmbeddingSet } from "../embedding/embedding-set.ts";
 import type { EmbeddingKind, EmbeddingManifest } from "../embedding/manifest.ts";
 import type { Device } from "../engine/devices.ts";
 import type { CheckpointOptions, GatingOptions } from "./gating-training.ts";
 import type { DebiasingOptions } from "./reward-transform.ts";
 import type { RegressionOptions } from "./training-regression.ts";
 import type { TrainingReport, TrainingSettings } from "./training-report.ts";
+import type { SetIdentity } from "./training-sets.ts";
 
 /** What decides how a conversation becomes token ids; for backbones that lack a template, a known family or a BOS rule. */
 export interface ChatConfiguration {
@@ -74,7 +74,10 @@ export interface TrainingSources {
   readonly backbone?: string;
   readonly chat?: ChatConfiguration;
   readonly embedding?: EmbeddingConfiguration;
-  readonly ratings: readonly TrainingSource[];
+  /** Needed, or `statistics` in their place. */
+  readonly ratings?: readonly TrainingSource[];
+  /** Files of `armorm statistics` that stand for all ratings, in any order. */
+  readonly statistics?: readonly string[];
   readonly pairs: readonly TrainingSource[];
   readonly reference?: readonly TrainingSource[];
   readonly evaluation?: readonly TrainingSource[];
@@ -145,7 +148,7 @@ bytes: armorm train --config ${CONFIGURATION} --out DIR. Relative paths are rela
 the run has found; training refuses data or a backbone that are not those of the record.`;
 
 /** The sets by role. */
-export type SetsByRole = Readonly<Record<SetRole, readonly EmbeddingSet[]>>;
+export type SetsByRole = Readonly<Record<SetRole, readonly SetIdentity[]>>;
 
 /**
  * Everything that decided a run: options with their defaults, data with its hashes, the backbone, versions and seed. What decides
@@ -186,7 +189,7 @@ export function resolveConfiguration(
   };
 }
 
-const recordSet = ({ manifest }: EmbeddingSet): RecordedSet => ({
+const recordSet = ({ manifest }: SetIdentity): RecordedSet => ({
   kind: manifest.kind,
   run: manifest.run,
   rows: manifest.rowsOut,
@@ -199,11 +202,17 @@ export const storedPath = (out: string, path: string): string =>
   isAbsolute(path) ? path : relative(out, path).split(sep).join("/");
 
 /** Sets that stand for themselves, as a model directory names them. */
-export function embeddedSources(out: string, sets: SetsByRole): TrainingSources {
+export function embeddedSources(
+  out: string,
+  sets: SetsByRole,
+  statistics?: readonly string[],
+): TrainingSources {
   const named = (role: SetRole) =>
     sets[role].map(({ directory }) => ({ embeddings: storedPath(out, directory) }));
   return {
-    ratings: named("ratings"),
+    ...(statistics
+      ? { statistics: statistics.map((path) => storedPath(out, path)) }
+      : { ratings: named("ratings") }),
     pairs: named("pairs"),
     reference: named("reference"),
     evaluation: named("evaluation"),

@@ -4,7 +4,7 @@
 import { readTensor } from "../checkpoint/safetensors.ts";
 import type { RatingScale } from "../data/rating-scale.ts";
 import type { EmbeddingSet, RatingsChunk } from "../embedding/embedding-set.ts";
-import type { EmbeddingManifest } from "../embedding/manifest.ts";
+import type { EmbeddingManifest, ObjectiveSummary } from "../embedding/manifest.ts";
 import { InputError } from "../errors.ts";
 import type { Objective } from "../reward-model.ts";
 
@@ -35,6 +35,20 @@ export async function planLabels(
   sets: readonly EmbeddingSet[],
   { names }: { names?: readonly string[] } = {},
 ): Promise<LabelPlan> {
+  const measured = sets.filter((set) => set.knowsTexts);
+  return await planObjectives(
+    sets.map(({ manifest }) => manifest.objectives),
+    measured.length > 0 ? () => lengthRange(measured) : null,
+    names,
+  );
+}
+
+/** The same from what is known of each set, and the range of the derived length over all of them; null where it is not known. */
+export async function planObjectives(
+  rated: readonly (readonly ObjectiveSummary[])[],
+  lengths: (() => Promise<LengthRange>) | null,
+  names: readonly string[] | undefined,
+): Promise<LabelPlan> {
   const repeated = names?.find((name, i) => names.indexOf(name) !== i);
   if (repeated !== undefined) {
     throw new InputError(
@@ -44,7 +58,7 @@ export async function planLabels(
     );
   }
   const found = new Map<string, { source: string; minimum: number; maximum: number; scale?: RatingScale }>();
-  for (const { name, source, minimum, maximum, scale } of sets.flatMap((set) => set.manifest.objectives)) {
+  for (const { name, source, minimum, maximum, scale } of rated.flat()) {
     const known = found.get(name);
     requireSameScale(name, known?.scale, scale);
     const declared = known?.scale ?? scale;
@@ -55,9 +69,8 @@ export async function planLabels(
       maximum: Math.max(maximum, known?.maximum ?? maximum),
     });
   }
-  const measured = sets.filter((set) => set.knowsTexts);
-  const derived = measured.length > 0 && !found.has(LENGTH) && (names?.includes(LENGTH) ?? true);
-  if (derived) found.set(LENGTH, { source: "derived", ...(await lengthRange(measured)) });
+  const derived = lengths !== null && !found.has(LENGTH) && (names?.includes(LENGTH) ?? true);
+  if (derived) found.set(LENGTH, { source: "derived", ...(await lengths()) });
   const unknown = names?.filter((name) => !found.has(name)) ?? [];
   if (unknown.length > 0) {
     throw new InputError(
@@ -88,11 +101,11 @@ function requireSameScale(name: string, a: RatingScale | undefined, b: RatingSca
 }
 
 /** The labels of one chunk, `[n, K]` in the plan's order and on its scale; NaN = missing. */
-export function labelsOf(plan: LabelPlan, manifest: EmbeddingManifest, chunk: RatingsChunk): Float32Array {
+export function labelsOf(plan: LabelPlan, manifest: EmbeddingManifest, chunk: RatingsChunk): Float64Array {
   const n = chunk.rows.length;
   const width = manifest.objectives.length;
   const columns = plan.objectives.map(({ name }) => manifest.objectives.findIndex((o) => o.name === name));
-  const labels = new Float32Array(n * columns.length);
+  const labels = new Float64Array(n * columns.length);
   for (const [k, column] of columns.entries()) {
     const { multiply, add } = plan.objectives[k]!.scale!;
     for (let i = 0; i < n; i++) {
@@ -108,9 +121,15 @@ export function labelsOf(plan: LabelPlan, manifest: EmbeddingManifest, chunk: Ra
   return labels;
 }
 
-const logLength = (tokens: number): number => Math.log(Math.max(1, tokens));
+/** Logarithms of numbers of tokens. */
+export interface LengthRange {
+  readonly minimum: number;
+  readonly maximum: number;
+}
 
-async function lengthRange(sets: readonly EmbeddingSet[]): Promise<{ minimum: number; maximum: number }> {
+export const logLength = (tokens: number): number => Math.log(Math.max(1, tokens));
+
+async function lengthRange(sets: readonly EmbeddingSet[]): Promise<LengthRange> {
   let [minimum, maximum] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const range of (await Promise.all(sets.map((set) => set.ranges("response_tokens")))).flat()) {
     for (const tokens of (await readTensor(range)).data as Int32Array) {

@@ -104,7 +104,12 @@ export function stableObjectives({ objectives }: LabelPlan, fit: RidgeFit, hidde
 }
 
 /** The used rows of the ratings, chunk by chunk, with their labels on the plan's scale. */
-async function* labelledRows({ plan, use: { used }, regression, ...options }: ObjectiveFits) {
+export async function* labelledRows({
+  plan,
+  use: { used },
+  regression,
+  ...options
+}: Omit<ObjectiveFits, "split">) {
   const K = plan.objectives.length;
   const { sourceWeights } = regression;
   let row = 0;
@@ -135,7 +140,7 @@ async function* labelledRows({ plan, use: { used }, regression, ...options }: Ob
   }
 }
 
-function alphasOf(
+export function alphasOf(
   { objectives }: LabelPlan,
   alphas: NonNullable<RegressionOptions["alphas"]>,
 ): NonNullable<RidgeOptions["alphas"]> {

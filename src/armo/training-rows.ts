@@ -78,6 +78,11 @@ export function usedRows({ used }: RowUse): Uint32Array {
   return rows;
 }
 
+/** The prompt keys of the used rows, in order. */
+export function usedKeys(use: RowUse): BigUint64Array {
+  return BigUint64Array.from(usedRows(use), (row) => use.keys[row]!);
+}
+
 /** The groups of the used rows, in order: subset, or source where there is no subset. */
 export async function groupNames(sets: readonly EmbeddingSet[], { used }: RowUse): Promise<string[]> {
   const names: string[] = [];

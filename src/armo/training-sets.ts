@@ -4,9 +4,12 @@ import type { EmbeddingSet } from "../embedding/embedding-set.ts";
 import { InputError } from "../errors.ts";
 import type { TrainOptions } from "./train.ts";
 
+/** As much of a set as is asked here, whether its embeddings are at hand or not. */
+export type SetIdentity = Pick<EmbeddingSet, "directory" | "manifest">;
+
 /** @throws {InputError} If a set is missing, of another kind, or from another backbone, or an option has no meaning. */
 export function requireSets(
-  { ratings, pairs, reference = [], evaluation = [], seedSensitivity = 0 }: TrainOptions,
+  { ratings = [], statistics, pairs, reference = [], evaluation = [], seedSensitivity = 0 }: TrainOptions,
   validationFraction: number,
 ): void {
   if (!(validationFraction > 0)) {
@@ -23,7 +26,15 @@ export function requireSets(
       "name how many more gates to train, or leave seedSensitivity out",
     );
   }
-  for (const [what, sets] of Object.entries({ ratings, pairs })) {
+  if (statistics && ratings.length > 0) {
+    throw new InputError(
+      "bad-option",
+      "train: expected sets of ratings or statistics of them, got both",
+      "leave one of them out: statistics stand for all ratings",
+    );
+  }
+  const rated = statistics?.sets ?? ratings;
+  for (const [what, sets] of Object.entries({ ratings: rated, pairs })) {
     if (sets.length > 0) continue;
     throw new InputError(
       "missing-data",
@@ -34,13 +45,13 @@ export function requireSets(
   for (const set of ratings) set.expect("ratings");
   for (const set of pairs) set.expect("pairs");
   for (const set of reference) set.expect("ratings", "pairs");
-  requireOneBackbone([...ratings, ...pairs, ...reference]);
-  requireSamePrompts([...ratings, ...pairs, ...reference], evaluation);
+  requireOneBackbone([...rated, ...pairs, ...reference]);
+  requireSamePrompts([...rated, ...pairs, ...reference], evaluation);
 }
 
 /** Overlaps are counted by prompt hash: hashes of one thing. */
-function requireSamePrompts(sets: readonly EmbeddingSet[], evaluation: readonly EmbeddingSet[]): void {
-  const hashesOf = ({ manifest }: EmbeddingSet) => manifest.imported?.promptHashes ?? "texts";
+export function requireSamePrompts(sets: readonly SetIdentity[], evaluation: readonly SetIdentity[]): void {
+  const hashesOf = ({ manifest }: SetIdentity) => manifest.imported?.promptHashes ?? "texts";
   for (const other of evaluation) {
     const set = sets.find((one) => hashesOf(one) !== hashesOf(other));
     if (set === undefined) continue;
@@ -52,7 +63,8 @@ function requireSamePrompts(sets: readonly EmbeddingSet[], evaluation: readonly 
   }
 }
 
-function requireOneBackbone(sets: readonly EmbeddingSet[]): void {
+/** @throws {InputError} `wrong-backbone` */
+export function requireOneBackbone(sets: readonly SetIdentity[]): void {
   const [first] = sets;
   for (const set of sets) {
     const [a, b] = [first!.manifest, set.manifest];

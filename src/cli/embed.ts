@@ -64,7 +64,10 @@ export function embedCommand(): Command {
         .default("reject"),
     )
     .option("--limit <n>", "only the first n rows", parsePositiveInteger)
-    .option("--strict", "stop at the first row that cannot be read")
+    .option(
+      "--strict",
+      "stop at the first row that is left out or odd: unreadable, too long, a repeated id …",
+    )
     .option(
       "--shard <i/n>",
       "only the i-th of n shares of the parts, counted from 1; auto: as the Slurm array or Indexed Job says; armorm merge completes the set",

@@ -29,8 +29,12 @@ export function watchEmbedding(flags: { readonly json?: boolean }, shard?: Shard
     ].join(separator);
   };
   const progress = startProgress("embedding", "rows", false, () => speed("  ", (time) => `${time} left`));
-  const hooks: Pick<EmbedOptions, "onFormat" | "onPlan" | "onProgress" | "onTiming"> = {
+  const hooks: Pick<EmbedOptions, "onFormat" | "onPlan" | "onProgress" | "onTiming" | "onDoubts"> = {
     ...formatNotes(flags),
+    onDoubts: (doubts) => {
+      for (const { what, rows, first } of doubts)
+        note(`${integer(rows)} ${what}, embedded all the same (the first: ${first})`);
+    },
     onPlan: (plan) => {
       toCompute = plan.rows === 0 ? 0 : plan.tokens * (1 - plan.rowsDone / plan.rows);
       note(describePlan(plan, shard));

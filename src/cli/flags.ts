@@ -104,6 +104,19 @@ export function parseIds(text: string): number[] {
   return ids;
 }
 
+/** Numbers above 0 by name, `mine=2,other=0.5`. */
+export function parseWeights(text: string): Record<string, number> {
+  const weights = parseList(text).map((part) => {
+    const at = part.lastIndexOf("=");
+    const weight = Number(part.slice(at + 1).trim() || Number.NaN);
+    if (at < 1 || !(weight > 0 && Number.isFinite(weight))) {
+      throw new InvalidArgumentError("expected numbers above 0 by name, as in mine=2,other=0.5");
+    }
+    return [part.slice(0, at).trim(), weight] as const;
+  });
+  return Object.fromEntries(weights);
+}
+
 /** Names with weights, `code=2,chat=1`; commander calls nothing where the flag stands alone. */
 export function parseBalance(text: string): Record<string, number> {
   const weights = parseList(text).map((part) => {

@@ -17,6 +17,7 @@ import { pullCommand } from "./pull.ts";
 import { rankCommand } from "./rank.ts";
 import { reportCommand } from "./report.ts";
 import { scoreCommand } from "./score.ts";
+import { statisticsCommand } from "./statistics.ts";
 import { trainCommand } from "./train.ts";
 import { verifyCommand } from "./verify.ts";
 
@@ -33,6 +34,7 @@ export function createProgram(): Command {
     embedCommand(),
     mergeCommand(),
     launchCommand(),
+    statisticsCommand(),
     trainCommand(),
     scoreCommand(),
     compareCommand(),

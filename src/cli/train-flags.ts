@@ -10,6 +10,7 @@ import { pick } from "./flags.ts";
 export interface TrainFlags {
   config?: string;
   ratings?: string[];
+  statistics?: string[];
   pairs?: string[];
   out?: string;
   reference?: string[];
@@ -44,7 +45,7 @@ export interface TrainFlags {
   json?: boolean;
 }
 
-const DATA_FLAGS = ["ratings", "pairs", "reference", "evaluation"] as const;
+const DATA_FLAGS = ["ratings", "statistics", "pairs", "reference", "evaluation"] as const;
 
 /**
  * Flags over a configuration, or alone. Data is named in one place: beside a configuration, flags that name embedding sets are refused.
@@ -67,7 +68,8 @@ export function applyFlags(
   }
   const sets = (directories: readonly string[]) => directories.map((embeddings) => ({ embeddings }));
   const sources = configuration ?? {
-    ratings: sets(required("ratings", flags)),
+    ...(flags.statistics ? { statistics: flags.statistics } : {}),
+    ...(flags.statistics && !flags.ratings ? {} : { ratings: sets(required("ratings", flags)) }),
     pairs: sets(required("pairs", flags)),
     ...(flags.reference ? { reference: sets(flags.reference) } : {}),
     ...(flags.evaluation ? { evaluation: sets(flags.evaluation) } : {}),

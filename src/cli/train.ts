@@ -31,6 +31,10 @@ export function trainCommand(): Command {
       "YAML or JSON with the whole run, embedding included (docs/training.md); other options override it",
     )
     .option("--ratings <dir...>", "embedded ratings, for the regression")
+    .option(
+      "--statistics <file...>",
+      "in the place of --ratings: what `armorm statistics` has written of all shards, in any order",
+    )
     .option("--pairs <dir...>", "embedded pairs, for the gate")
     .option("--out <dir>", "folder for the model: empty or absent")
     .option(
@@ -109,6 +113,7 @@ Examples:
   armorm train --ratings embedded/ratings --pairs embedded/pairs --out model
   armorm train --ratings r --pairs p --evaluation bench --drop-overlaps --test-fraction 0.1 --out model
   armorm train --ratings r --pairs p --preset paper --checkpoint run --out model
+  armorm train --statistics shard-*.safetensors --pairs p --out model
   armorm train --config train.yaml --seed 2 --out model-2`,
     );
 }
@@ -157,6 +162,7 @@ async function run(flags: TrainFlags): Promise<void> {
       openEmbedder: (location, options) =>
         watchQuantizing((watch) => openEmbedder(location, { ...options, ...watch })),
       onFormat: (...said) => embedding.hooks.onFormat?.(...said),
+      onDoubts: (doubts) => embedding.hooks.onDoubts?.(doubts),
       onPlan: (plan) => embedding.hooks.onPlan?.(plan),
       onProgress: (at) => embedding.hooks.onProgress?.(at),
       onSet: () => {

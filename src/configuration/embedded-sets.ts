@@ -2,12 +2,8 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type {
-  SetRole,
-  SetsByRole,
-  TrainingConfiguration,
-  TrainingSources,
-} from "../armo/training-configuration.ts";
+import type { SetRole, TrainingConfiguration, TrainingSources } from "../armo/training-configuration.ts";
+import { openTrainingStatistics, type TrainingStatistics } from "../armo/training-statistics.ts";
 import { parseScale } from "../data/rating-scale.ts";
 import { type EmbedOptions, embed } from "../embedding/embed.ts";
 import { type Embedder, openEmbedder } from "../embedding/embedder.ts";
@@ -18,7 +14,8 @@ import { type BackbonePlan, planBackbone, planSet, type SetPlan } from "./embedd
 import type { LocatedSource, LocatedSources } from "./locate-sources.ts";
 import { requireRecordedBackbone, requireRecordedData, requireRecordedSets } from "./record.ts";
 
-export interface EmbeddingHooks extends Pick<EmbedOptions, "onFormat" | "onPlan" | "onProgress"> {
+export interface EmbeddingHooks
+  extends Pick<EmbedOptions, "onFormat" | "onPlan" | "onProgress" | "onDoubts"> {
   /** After an abort the current part is still finished; the same call goes on with the next one. */
   readonly signal?: AbortSignal;
   /** Before a set is made. */
@@ -30,7 +27,9 @@ export interface EmbeddingHooks extends Pick<EmbedOptions, "onFormat" | "onPlan"
 }
 
 export interface EmbeddedSets {
-  readonly sets: SetsByRole;
+  readonly sets: Readonly<Record<SetRole, readonly EmbeddingSet[]>>;
+  /** In the place of ratings; null where there are none. */
+  readonly statistics: TrainingStatistics | null;
   /** The sources as the model directory names them, how they were embedded filled in. */
   readonly stored: TrainingSources;
 }
@@ -46,6 +45,7 @@ export async function openSets(
   hooks: EmbeddingHooks,
 ): Promise<EmbeddedSets> {
   const { backbone, template, directory, sources } = located;
+  const statistics = located.statistics.length > 0 ? await openTrainingStatistics(located.statistics) : null;
   const plan = backbone === null ? null : await planBackbone(backbone, template, chat, embedding);
   if (record && plan) requireRecordedBackbone(record, plan);
   const planned: { readonly source: LocatedSource; readonly set: SetPlan | null }[] = [];
@@ -57,7 +57,7 @@ export async function openSets(
         : null;
     planned.push({ source, set });
   }
-  if (record) requireRecordedData(record, planned);
+  if (record) requireRecordedData(record, planned, statistics !== null);
 
   const sets: Record<SetRole, EmbeddingSet[]> = { ratings: [], pairs: [], reference: [], evaluation: [] };
   let embedder: Embedder | null = null;
@@ -89,8 +89,12 @@ export async function openSets(
   } finally {
     await embedder?.[Symbol.asyncDispose]();
   }
-  if (record) requireRecordedSets(record, sets);
-  return { sets, stored: plan === null ? located.stored : filledIn(located.stored, plan) };
+  if (record) requireRecordedSets(record, statistics ? { ...sets, ratings: statistics.sets } : sets);
+  return {
+    sets,
+    statistics,
+    stored: plan === null ? located.stored : filledIn(located.stored, plan),
+  };
 }
 
 async function isComplete(directory: string): Promise<boolean> {
@@ -104,7 +108,7 @@ async function makeSet(
   out: string,
   plan: BackbonePlan,
   { partRows, strict = false }: NonNullable<TrainingConfiguration["embedding"]> = {},
-  { signal, onFormat, onPlan, onProgress }: EmbeddingHooks = {},
+  { signal, onFormat, onPlan, onProgress, onDoubts }: EmbeddingHooks = {},
 ): Promise<void> {
   const { objectives, scales, limit } = "options" in source ? source.options : {};
   const { maxTokens, overlong } = plan.embedding;
@@ -118,6 +122,7 @@ async function makeSet(
     ...(onFormat === undefined ? {} : { onFormat }),
     ...(onPlan === undefined ? {} : { onPlan }),
     ...(onProgress === undefined ? {} : { onProgress }),
+    ...(onDoubts === undefined ? {} : { onDoubts }),
   });
   if (!manifest.complete) signal?.throwIfAborted();
   if (manifest.rowsOut > 0) return;

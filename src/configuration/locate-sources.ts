@@ -42,6 +42,8 @@ export interface LocatedSources {
   /** The folder of the embedding sets. */
   readonly directory: string;
   readonly sources: readonly LocatedSource[];
+  /** Files of statistics that stand for ratings; none: these are sources. */
+  readonly statistics: readonly string[];
   /** The same for the model directory: relative paths from there, repositories with their commits. */
   readonly stored: TrainingSources;
 }
@@ -59,7 +61,8 @@ export async function locateSources(
   out: string,
   locators: Locators,
 ): Promise<LocatedSources> {
-  const { chat, embedding } = configuration;
+  const { chat, embedding, statistics = [] } = configuration;
+  requireRatings(configuration);
   const here = (path: string) => (isAbsolute(path) ? path : join(folder, path));
   const fromModel = (path: string) => (isAbsolute(path) ? path : storedPath(out, relative("", here(path))));
   const entries = ROLES.flatMap((role) =>
@@ -78,6 +81,14 @@ export async function locateSources(
     throw new InputError(
       "missing-file",
       `${place}: expected ${"data" in entry ? "a file, a folder or a data set on the hub" : "an embedding set"}, got nothing at ${here(files[i]!)}`,
+      "check the path: relative ones start from the configuration's folder",
+    );
+  }
+  for (const [i, path] of statistics.entries()) {
+    if (existsSync(here(path))) continue;
+    throw new InputError(
+      "missing-file",
+      `statistics[${i}]: expected a file of statistics, got nothing at ${here(path)}`,
       "check the path: relative ones start from the configuration's folder",
     );
   }
@@ -106,12 +117,14 @@ export async function locateSources(
     const named = location.prefix !== "";
     stored[role].push({ data: named ? `${location.source}=${name}` : name, ...options });
   }
+  const { ratings, ...storedRoles } = stored;
   const directory = embedding?.directory ?? DIRECTORY;
   return {
     backbone: backbone?.use ?? null,
     template: chat?.template === undefined ? null : here(chat.template),
     directory: here(directory),
     sources,
+    statistics: statistics.map(here),
     stored: {
       ...(backbone === null
         ? {}
@@ -123,7 +136,8 @@ export async function locateSources(
             },
             embedding: { ...embedding, directory: fromModel(directory) },
           }),
-      ...stored,
+      ...storedRoles,
+      ...(statistics.length > 0 ? { statistics: statistics.map(fromModel) } : { ratings }),
     },
   };
 
@@ -139,6 +153,17 @@ export async function locateSources(
     const name = await locators.checkpoint(location);
     return { use: name, store: name };
   }
+}
+
+/** Ratings, or statistics of them: exactly one of the two. */
+function requireRatings({ ratings = [], statistics = [] }: TrainingConfiguration): void {
+  const both = ratings.length > 0 && statistics.length > 0;
+  if (!both && ratings.length + statistics.length > 0) return;
+  throw new InputError(
+    "bad-configuration",
+    `ratings: expected a list of data locations, or statistics in their place, got ${both ? "both" : "neither"}`,
+    "name data or embedding sets under ratings, or files of `armorm statistics` under statistics",
+  );
 }
 
 /** Nothing that is written down is without effect. */

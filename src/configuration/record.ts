@@ -15,8 +15,11 @@ export function requireRecordedBackbone(record: TrainingRecord, plan: BackbonePl
 export function requireRecordedData(
   record: TrainingRecord,
   planned: readonly { readonly source: LocatedSource; readonly set: SetPlan | null }[],
+  statistics: boolean,
 ): void {
   for (const role of ROLES) {
+    // What statistics are of is known once they are open.
+    if (role === "ratings" && statistics) continue;
     const here = planned.filter(({ source }) => source.role === role);
     const recorded = record.sets[role];
     if (recorded.length !== here.length) {
@@ -31,8 +34,10 @@ export function requireRecordedData(
 /** @throws {InputError} `different-data` where an embedding set is another. */
 export function requireRecordedSets(record: TrainingRecord, sets: SetsByRole): void {
   for (const role of ROLES) {
+    const [recorded, here] = [record.sets[role].length, sets[role].length];
+    if (recorded !== here) throw different(role, `${recorded} sets as in the record`, String(here));
     for (const [i, { manifest }] of sets[role].entries()) {
-      requireSame(`${role}[${i}]`, record.sets[role][i]!.run, manifest.run);
+      requireSame(`${role}[${i}]`, record.sets[role][i]?.run, manifest.run);
     }
   }
 }

@@ -123,6 +123,7 @@ export const CONFIGURATION_SCHEMA = keys(
     chat,
     embedding,
     ratings: someSources(),
+    statistics: list(text("the path of a file"), "files of statistics"),
     pairs: someSources(),
     reference: sources(),
     evaluation: sources(),
@@ -166,5 +167,8 @@ export const CONFIGURATION_SCHEMA = keys(
       }),
     }),
   } satisfies Shape<TrainingConfiguration>,
-  ["ratings", "pairs"],
-);
+  ["pairs"],
+).refine(({ ratings, statistics }) => ratings != null || statistics != null, {
+  path: ["ratings"],
+  error: "expected a list of data locations",
+});

@@ -82,12 +82,12 @@ export async function trainFromConfiguration(
       : { directory: join(located.directory, `checkpoint-${hashOfRun(configuration, embedded)}`) };
   if (checkpoint) options.onCheckpoint?.(checkpoint.directory);
   const { objectives, debiasing: { targets, ...debiasing } = {}, split, regression } = configuration;
-  const { sets, stored } = embedded;
+  const { sets, statistics, stored } = embedded;
   const report = await trainModel({
     out,
     overwrite,
     sources: stored,
-    ratings: sets.ratings,
+    ...(statistics ? { statistics } : { ratings: sets.ratings }),
     pairs: sets.pairs,
     ...(sets.reference.length > 0 ? { reference: sets.reference } : {}),
     evaluation: sets.evaluation,
@@ -138,10 +138,11 @@ function requireStages({ debiasing: { targets, ...debiasing } = {}, split }: Tra
 }
 
 /** Another run is not to find this one's checkpoint. */
-function hashOfRun(configuration: TrainingConfiguration, { sets }: EmbeddedSets): string {
+function hashOfRun(configuration: TrainingConfiguration, { sets, statistics }: EmbeddedSets): string {
   const { objectives, debiasing, split, regression, gating, out } = configuration;
   const runs = Object.values(sets).map((list) => list.map(({ manifest }) => manifest.run));
-  return hashOf([runs, objectives, debiasing, split, regression, gating, out]).slice(0, 12);
+  const summed = statistics && [statistics.division, statistics.sets.map(({ manifest }) => manifest.run)];
+  return hashOf([runs, summed, objectives, debiasing, split, regression, gating, out]).slice(0, 12);
 }
 
 async function removeIfEmpty(directory: string): Promise<void> {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { InputError } from "../errors.ts";
+import { spokenTwice } from "./doubts.ts";
 import { badRow } from "./fields.ts";
 import { formatReader } from "./formats/formats.ts";
 import { LengthSample, type LengthSummary } from "./lengths.ts";
@@ -100,7 +101,7 @@ export async function describeData(
           for (const [name, rating] of Object.entries(parts.ratings ?? {}))
             requireInScale(rating, name, scales);
           found.add(parts);
-          const twice = spokenTwice(parts);
+          const twice = turnsRefusal(parts);
           if (twice !== null) turns.add(rejectRow(row, twice));
         } catch (error) {
           rejections.add(rejectRow(row, error));
@@ -121,12 +122,10 @@ export async function describeData(
 }
 
 /** The refusal of a conversation in which one side speaks twice in a row, as a value; null where turns alternate. */
-function spokenTwice({ prompt, responses }: RowParts): InputError | null {
+function turnsRefusal({ prompt, responses }: RowParts): InputError | null {
   const roles = [...prompt.map(({ role }) => role), ...(responses.length > 0 ? ["assistant"] : [])];
-  const twice = roles.find(
-    (role, i) => i > 0 && role === roles[i - 1] && (role === "user" || role === "assistant"),
-  );
-  if (twice === undefined) return null;
+  const twice = spokenTwice(roles);
+  if (twice === null) return null;
   return badRow(
     `turns: expected ones that alternate, got two of the ${twice} in a row`,
     "join the two where a chat template refuses them",

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import type { Backbone } from "../backbone/backbone.ts";
 import type { Chat } from "../chat/chat.ts";
 import type { OverlongPolicy } from "../chat/overlong.ts";
+import type { Doubt } from "../data/doubts.ts";
 import type { FormatOptions } from "../data/formats/formats.ts";
 import type { DataLocation } from "../data/location.ts";
 import type { DeclaredScale } from "../data/rating-scale.ts";
@@ -69,8 +70,13 @@ export interface EmbedOptions {
   readonly overlong?: OverlongPolicy;
   /** Only the first rows of the data. */
   readonly limit?: number;
-  /** Stop at the first row that cannot be read, instead of counting it. Default false. */
+  /**
+   * Stop at the first row that is not embedded, whatever the reason, or that is odd: an id of an earlier row, turns that do not
+   * alternate, an empty response. Default false: the former are counted as rejections, the latter embedded and given to `onDoubts`.
+   */
   readonly strict?: boolean;
+  /** Called once, before anything is computed, if rows are odd. */
+  readonly onDoubts?: (doubts: readonly Doubt[]) => void;
   /**
    * Only the parts of this shard: `mergeShards` makes the set of them once all are there. Default: all parts, and the set is
    * made.

@@ -1,12 +1,9 @@
 // The rows of each part, read, parsed and tokenized.
 
-import { basename } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { placeOf } from "../data/records.ts";
-import { InputError } from "../errors.ts";
 import { type EncodeContext, type EncodedRow, encodeRecord } from "./encode.ts";
 import type { Rejection } from "./manifest.ts";
-import { type DataSelection, type NumberedRecord, numberedRecords } from "./survey.ts";
+import { type DataSelection, describeError, type NumberedRecord, numberedRecords, strictly } from "./survey.ts";
 
 /** A part as token ids, or one that is there already. */
 export interface EncodedPart<There> {
@@ -63,7 +60,7 @@ export async function* encodedParts<There>(
     if (there === null) {
       const result = encodeNumbered(numbered, context);
       if ("info" in result) rows.push(result);
-      else if (strict && record.kind === "error") throw badRow(result.reason);
+      else if (strict) throw strictly(result.reason);
       else rejections.push(result);
     }
     const end = row + 1;
@@ -83,16 +80,10 @@ function encodeNumbered(
 ): EncodedRow | Rejection {
   const result =
     record.kind === "error"
-      ? {
-          rejected: `${basename(record.file)}: ${placeOf(record)}: ${record.error}`,
-          kind: "invalid" as const,
-        }
+      ? { rejected: describeError(record), kind: "invalid" as const }
       : encodeRecord(record, row, context);
   if ("info" in result) return result;
   const subset = "subset" in record ? (record.subset ?? null) : null;
   const prompt = record.kind === "error" ? {} : { promptHash: record.promptHash };
   return { row, id: record.id, source, subset, ...prompt, kind: result.kind, reason: result.rejected };
 }
-
-const badRow = (reason: string): InputError =>
-  new InputError("bad-row", reason, "mend the row, or leave --strict out to skip such rows");

@@ -2,13 +2,14 @@ import { basename } from "node:path";
 import { readBestOfN } from "../data/best-of-n.ts";
 import { locateData } from "../data/data-files.ts";
 import { describeFile } from "../data/describe-file.ts";
+import { type Doubt, openDoubts } from "../data/doubts.ts";
 import type { FormatOptions } from "../data/formats/formats.ts";
 import type { DataLocation } from "../data/location.ts";
 import { expandObjectives } from "../data/objective-selection.ts";
 import { readPairs } from "../data/pairs.ts";
 import { type DeclaredScale, scaleOf } from "../data/rating-scale.ts";
 import { type RatingsOptions, readRatings } from "../data/ratings.ts";
-import type { RowError } from "../data/records.ts";
+import { placeOf, type RowError } from "../data/records.ts";
 import { InputError } from "../errors.ts";
 import type { Embeddable } from "./encode.ts";
 import type { EmbeddingKind, ObjectiveSummary } from "./manifest.ts";
@@ -20,6 +21,10 @@ export interface DataSelection {
   readonly scales?: readonly DeclaredScale[];
   readonly limit?: number;
   readonly onFormat?: FormatOptions["onFormat"];
+  /** Stop at the first row that cannot be used, or that is odd (`openDoubts`). Default false. */
+  readonly strict?: boolean;
+  /** Called once, if rows are odd that can be used all the same. */
+  readonly onDoubts?: (doubts: readonly Doubt[]) => void;
 }
 
 /** What the data holds, before anything expensive begins. */
@@ -96,12 +101,16 @@ export async function surveyData(selection: DataSelection): Promise<Survey> {
   const sample = evenSample<SampledRecord>();
   let rowsUnrated = 0;
   const onUnrated = () => void rowsUnrated++;
-  for await (const { record } of numberedRecords({ ...selection, onUnrated })) {
+  const doubts = openDoubts();
+  for await (const { record, row } of numberedRecords({ ...selection, onUnrated })) {
     rows++;
     if (record.kind === "error") {
+      if (selection.strict) throw strictly(describeError(record));
       firstError ??= record;
       continue;
     }
+    const odd = doubts.look(record, row);
+    if (odd !== null && selection.strict) throw strictly(odd);
     sample.offer(thinned(record));
     usable++;
     mostResponses = Math.max(mostResponses, record.kind === "best-of-n" ? record.responses.length : 1);
@@ -123,6 +132,7 @@ export async function surveyData(selection: DataSelection): Promise<Survey> {
       "mend the rows, or raise --limit",
     );
   }
+  if (doubts.found().length > 0) selection.onDoubts?.(doubts.found());
   const names = [...found.keys()];
   const asked = selection.kind === "ratings" ? selection.objectives : undefined;
   const order = asked ? expandObjectives(asked, names) : names;
@@ -145,6 +155,14 @@ export async function surveyData(selection: DataSelection): Promise<Survey> {
     files,
   };
 }
+
+/** A row that cannot be used: where it stands, and why. */
+export const describeError = (record: RowError): string =>
+  `${basename(record.file)}: ${placeOf(record)}: ${record.error}`;
+
+/** What ends a run that is to be strict. */
+export const strictly = (reason: string): InputError =>
+  new InputError("bad-row", reason, "mend the row, or leave --strict out to count such rows and go on");
 
 /** Responses of a sampled record: tokenizing a thousand says no more about their lengths. */
 const SAMPLED_RESPONSES = 8;

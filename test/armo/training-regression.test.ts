@@ -72,8 +72,8 @@ describe("the regression of a training run", () => {
         embeddings: Float32Array.from(
           keep.flatMap((i) => [...values.embeddings.subarray(i * H, (i + 1) * H)]),
         ),
-        labels: Float32Array.from(keep.flatMap((i) => [...values.labels.subarray(i * K, (i + 1) * K)])).map(
-          (y) => Math.fround((y + 4) / 10),
+        labels: Float64Array.from(keep.flatMap((i) => [...values.labels.subarray(i * K, (i + 1) * K)])).map(
+          (y) => (y + 4) / 10,
         ),
         weights: keep.map((i) => (i % 2 === 0 ? 1 : 3)),
       },

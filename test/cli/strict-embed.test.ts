@@ -1,0 +1,210 @@
+// Rows that are wrong or odd, as a user meets them: counted with an example, and the end of the run under --strict.
+
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { EMBEDDED_DIRECTORY } from "../../src/checkpoint/location.ts";
+import { readSafetensors, writeSafetensors } from "../../src/checkpoint/safetensors.ts";
+import { openBackbone } from "../../src/index.ts";
+import { startEngine } from "../backbone/remote/fake-engine.ts";
+import { runCli } from "../run-cli.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "armorm-strict-"));
+const at = (name: string) => join(folder, name);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+type Row = Readonly<Record<string, unknown>>;
+const QUOTED = /[",\n]/;
+const cell = (value: unknown): string => {
+  const text = typeof value === "string" ? value : value === undefined ? "" : JSON.stringify(value);
+  return QUOTED.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+};
+function write(name: string, rows: readonly Row[]): string {
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const lines = name.endsWith(".csv")
+    ? [columns.join(), ...rows.map((row) => columns.map((column) => cell(row[column])).join())]
+    : rows.map((row) => JSON.stringify(row));
+  writeFileSync(at(name), `${lines.join("\n")}\n`);
+  return at(name);
+}
+
+const rating = (id: number, more: Row = {}) => ({
+  id,
+  prompt: `Name ${id}.`,
+  response: "Red.",
+  quality: 1 + (id % 4),
+  ...more,
+});
+const pair = (id: number, more: Row = {}) => ({
+  id,
+  prompt: `Name ${id}.`,
+  chosen: "Red.",
+  rejected: "No.",
+  ...more,
+});
+const best = (id: number, more: Row = {}) => ({
+  id,
+  prompt: `Name ${id}.`,
+  responses: ["Red.", "No."],
+  labels: [1, 0],
+  ...more,
+});
+const KINDS = { ratings: rating, pairs: pair, "best-of-n": best } as const;
+const twice = [
+  { role: "user", content: "Name a colour." },
+  { role: "user", content: "Please." },
+];
+const answered = (content: string) => [...twice, { role: "assistant", content }];
+
+const embed = (kind: string, data: string, out: string, ...more: string[]) => {
+  const objectives = kind === "ratings" ? ["--objectives", "quality"] : [];
+  return runCli([
+    "embed",
+    "--backbone",
+    "tiny",
+    "--kind",
+    kind,
+    "--data",
+    data,
+    "--out",
+    at(out),
+    ...objectives,
+    ...more,
+  ]);
+};
+
+interface Expected {
+  readonly rowsOut: number;
+  /** Of the manifest's rejection, or of a line on stderr. */
+  readonly rejected?: string;
+  readonly noted?: string;
+}
+
+async function expectCounted(kind: string, data: string, name: string, wanted: Expected, ...more: string[]) {
+  const { stdout, stderr, code } = await embed(kind, data, `${name}-counted`, "--json", ...more);
+  const manifest = JSON.parse(stdout);
+  expect(manifest).toMatchObject({ complete: true, rowsIn: 3, rowsOut: wanted.rowsOut });
+  expect(manifest.rejections).toHaveLength(3 - wanted.rowsOut);
+  if (wanted.rejected) expect(manifest.rejections[0].reason).toContain(wanted.rejected);
+  if (wanted.noted) expect(stderr).toContain(wanted.noted);
+  expect(code).toBe(manifest.rejections.some((row: { kind: string }) => row.kind === "invalid") ? 2 : 0);
+  const strict = await embed(kind, data, `${name}-strict`, "--strict", ...more);
+  expect(strict.code).toBe(2);
+  expect(strict.stderr).toMatch(/^error: /m);
+  expect(strict.stderr).not.toMatch(/\n\s+at /);
+  const example = wanted.rejected ?? /\(the first: (.*)\)$/m.exec(stderr)![1]!;
+  expect(strict.stderr).toContain(example);
+}
+
+/** What is wrong with the second of three rows. */
+const CASES: readonly [name: string, kind: keyof typeof KINDS, bad: Row, wanted: Expected, csv: boolean][] = [
+  ["a missing column", "ratings", { response: undefined }, { rowsOut: 2, rejected: "response" }, true],
+  ["a missing column", "pairs", { rejected: undefined }, { rowsOut: 2, rejected: "rejected" }, true],
+  ["a missing column", "best-of-n", { labels: undefined }, { rowsOut: 2, rejected: "labels" }, true],
+  [
+    "another kind of row",
+    "pairs",
+    { chosen: undefined, rejected: undefined, response: "Red.", quality: 2 },
+    { rowsOut: 2, rejected: "chosen" },
+    true,
+  ],
+  [
+    "an empty response",
+    "ratings",
+    { response: " " },
+    { rowsOut: 3, noted: "1 rows with an empty response" },
+    true,
+  ],
+  [
+    "an empty response",
+    "best-of-n",
+    { responses: ["", "No."] },
+    { rowsOut: 3, noted: "1 rows with an empty response" },
+    true,
+  ],
+  [
+    "a repeated id",
+    "ratings",
+    { id: 0 },
+    { rowsOut: 3, noted: "1 rows with the id of an earlier one" },
+    true,
+  ],
+  ["a repeated id", "pairs", { id: 0 }, { rowsOut: 3, noted: "1 rows with the id of an earlier one" }, true],
+  [
+    "turns that do not alternate",
+    "ratings",
+    { prompt: undefined, response: undefined, messages: answered("Red.") },
+    { rowsOut: 3, noted: "1 rows with turns that do not alternate" },
+    true,
+  ],
+  [
+    "turns that do not alternate",
+    "pairs",
+    { prompt: twice },
+    { rowsOut: 3, noted: "1 rows with turns that do not alternate" },
+    true,
+  ],
+];
+
+describe.each(CASES)("%s among %s", (name, kind, bad, wanted, csv) => {
+  test.each(csv ? ["jsonl", "csv"] : ["jsonl"])(
+    "in %s is counted with an example, and fatal under --strict",
+    async (extension) => {
+      const key = `${name}-${kind}-${extension}`.replaceAll(" ", "-");
+      const rows = [0, 1, 2].map((id) => (id === 1 ? KINDS[kind](id, bad) : KINDS[kind](id)));
+      await expectCounted(kind, write(`${key}.${extension}`, rows), key, wanted);
+    },
+  );
+});
+
+test("a rating outside the declared scale, and a conversation that is too long", async () => {
+  const scaled = write("scaled.csv", [rating(0), rating(1, { quality: 7 }), rating(2)]);
+  const outside = { rowsOut: 2, rejected: 'rating "quality": expected 0 to 5, got 7' };
+  await expectCounted("ratings", scaled, "scaled", outside, "--scale", "quality=0:5");
+  const long = write("long.jsonl", [rating(0), rating(1, { response: "red ".repeat(200) }), rating(2)]);
+  await expectCounted("ratings", long, "long", { rowsOut: 2, rejected: "tokens" }, "--max-tokens", "100");
+});
+
+describe("states that are not finite end the run in one line, with no part left behind", () => {
+  const data = write("fine.jsonl", [rating(0), rating(1), rating(2)]);
+  const refused = async (backbone: string, out: string) => {
+    const { code, stderr } = await runCli([
+      "embed",
+      "--backbone",
+      backbone,
+      "--data",
+      data,
+      "--out",
+      at(out),
+    ]);
+    expect(stderr).toMatch(/^error: .*(NaN|finite)/m);
+    expect(code).toBe(2);
+    expect(JSON.parse(readFileSync(at(`${out}/manifest.json`), "utf8"))).toMatchObject({
+      complete: false,
+      rowsOut: 0,
+    });
+    expect(existsSync(at(`${out}/ratings-00001-of-00001.safetensors`))).toBe(false);
+  };
+
+  test("from an engine", async () => {
+    const backbone = await openBackbone("tiny", { dtype: "f32" });
+    const bend = (values: Float32Array) => values.fill(Number.NaN, 7, 8);
+    const engine = await startEngine({ protocol: "vllm", backbone, bend });
+    await refused(`vllm+http://${engine.host}?dtype=f32#tiny`, "nan-engine");
+    await engine.stop();
+    await backbone.close();
+  });
+
+  test("from a checkpoint whose weights are damaged", async () => {
+    cpSync(EMBEDDED_DIRECTORY, at("damaged"), { recursive: true });
+    const path = at("damaged/model.safetensors");
+    const tensors = await readSafetensors(path);
+    const [name, tensor] = [...tensors].find(([key]) => key.endsWith("norm.weight"))!;
+    const data = tensor.data.slice();
+    data.fill((tensor.dtype === "BF16" ? 0x7fc0 : tensor.dtype === "F16" ? 0x7e00 : Number.NaN) as never);
+    rmSync(path);
+    await writeSafetensors(path, new Map(tensors).set(name, { ...tensor, data: data as typeof tensor.data }));
+    await refused(at("damaged"), "nan-weights");
+  });
+});
