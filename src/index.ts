@@ -136,9 +136,13 @@ export type {
   Comparison,
   Objective,
   RewardModel,
+  RunningScore,
   Score,
   ScoreOptions,
+  Trace,
+  TraceUnit,
 } from "./reward-model.ts";
+export { explainComparison, explainGate, explainScore } from "./scoring/explanation.ts";
 export type { LocalRewardModel } from "./scoring/local-model.ts";
 export { compareScores, rankScores } from "./scoring/ranking.ts";
 export { scoreBestOfNSets, scorePairSets } from "./scoring/score-embeddings.ts";

@@ -3,10 +3,11 @@ import pc from "picocolors";
 import type { Message } from "../chat/messages.ts";
 import type { ComparisonRow } from "../data/records.ts";
 import { InputError } from "../errors.ts";
-import { rankScores } from "../scoring/ranking.ts";
-import { letter } from "./compare.ts";
+import type { ComparedPair } from "../reward-model.ts";
+import { explainComparison, letter } from "../scoring/explanation.ts";
+import { compareScores } from "../scoring/ranking.ts";
 import { parseNumberFromZero } from "./flags.ts";
-import { fixed, print, shorten, table } from "./output.ts";
+import { fixed, print, shorten, table, wrap } from "./output.ts";
 import { countRows, idOf, type RowFlags, rowHeading, rowSource, runRows, withRowOptions } from "./rows.ts";
 import { type ModelFlags, openModel, runIdentity, withModelOptions } from "./score.ts";
 
@@ -24,6 +25,12 @@ interface Ranking {
   /** In the order of the responses. */
   readonly scores: readonly number[];
   readonly best: number;
+}
+
+/** A ranking, and why the best response beats the next; null for a single one. */
+interface ExplainedRanking {
+  readonly ranking: Ranking;
+  readonly why: ComparedPair | null;
 }
 
 export function rankCommand(): Command {
@@ -68,7 +75,7 @@ async function run(file: string | undefined, flags: RankFlags): Promise<void> {
   const total = await countRows(file);
   const identity = { run: await runIdentity("rank", flags), write, minMargin };
   await using model = await openModel(flags);
-  await runRows<ComparisonRow, Ranking>(flags, {
+  await runRows<ComparisonRow, ExplainedRanking>(flags, {
     what: "ranking",
     done: "ranked",
     rows: readCandidates(rowSource(file)),
@@ -78,13 +85,16 @@ async function run(file: string | undefined, flags: RankFlags): Promise<void> {
       const scores = await model.score(rows.flatMap(({ prompt, responses }) => answered(prompt, responses)));
       let at = 0;
       return rows.map(({ responses }) => {
-        const own = scores.slice(at, at + responses.length).map(({ score }) => score);
+        const own = scores.slice(at, at + responses.length);
         at += responses.length;
-        const ranking = rankScores(own);
-        return { ranking, scores: own, best: ranking[0]! };
+        const { ranking, pairs } = compareScores(own, model.marginScale);
+        return {
+          ranking: { ranking, scores: own.map(({ score }) => score), best: ranking[0]! },
+          why: pairs[0] ?? null,
+        };
       });
     },
-    toJson: (ranking, row) => {
+    toJson: ({ ranking }, row) => {
       const content =
         write === "sft" ? sftRow(ranking, row) : write === "dpo" ? dpoRow(ranking, row, minMargin) : ranking;
       return content ? [{ ...idOf(row), ...content }] : [];
@@ -123,7 +133,7 @@ function dpoRow(
   };
 }
 
-function printRanking({ ranking, scores, best }: Ranking, row: ComparisonRow, index: number): void {
+function printRanking({ ranking: { ranking, scores, best }, why }: ExplainedRanking, row: ComparisonRow, index: number): void {
   print(`${rowHeading(row, index)}  ${shorten(row.prompt.at(-1)!.content)}`);
   const columns = [
     { title: "" },
@@ -138,5 +148,9 @@ function printRanking({ ranking, scores, best }: Ranking, row: ComparisonRow, in
     pc.dim(shorten(row.responses[i]!, 80)),
   ]);
   print(table(columns, rows));
+  // One objective alone is the margin, which stands in the table.
+  if (why && Object.keys(why.contributions).length > 1) {
+    print(wrap(`${letter(why.better)} against ${letter(why.worse)}: ${explainComparison(why)}`, ""));
+  }
   print();
 }

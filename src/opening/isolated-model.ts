@@ -13,6 +13,7 @@ import {
   chunksOf,
   fromPlainError,
   type OpenedModel,
+  plainScoreOptions,
   type Ranked,
   type Reply,
   type Request,
@@ -44,13 +45,16 @@ export async function openIsolatedModel(
       transform,
       trainedOn,
       async score(conversations, scoreOptions) {
-        return (await remote.call({ method: "score" }, conversations, scoreOptions)).scores;
+        const task: Task = { method: "score", options: plainScoreOptions(scoreOptions) };
+        return (await remote.call(task, conversations, scoreOptions)).scores;
       },
       async scoreTokens(ids, scoreOptions) {
-        return (await remote.call({ method: "scoreTokens" }, ids, scoreOptions)).scores;
+        const task: Task = { method: "scoreTokens", options: plainScoreOptions(scoreOptions) };
+        return (await remote.call(task, ids, scoreOptions)).scores;
       },
       async compare(prompt, responses, scoreOptions) {
-        const { scores, value } = await remote.call({ method: "compare", prompt }, responses, scoreOptions);
+        const task: Task = { method: "compare", prompt, options: plainScoreOptions(scoreOptions) };
+        const { scores, value } = await remote.call(task, responses, scoreOptions);
         return { responses: scores, ...(value as Ranked) };
       },
       close: remote.close,

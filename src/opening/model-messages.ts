@@ -3,14 +3,22 @@
 
 import type { Message } from "../chat/messages.ts";
 import { InputError } from "../errors.ts";
-import type { Comparison, RewardModel, Score } from "../reward-model.ts";
+import type { Comparison, RewardModel, Score, ScoreOptions } from "../reward-model.ts";
 import type { LocalModelOptions } from "../scoring/local-model.ts";
 
 /** A method of the model. Its list (conversations, token ids, responses) comes before, in `items`. */
 export type Task =
   | { readonly method: "open"; readonly location: string; readonly options: PlainModelOptions }
-  | { readonly method: "score" | "scoreTokens" }
-  | { readonly method: "compare"; readonly prompt: readonly Message[] };
+  | { readonly method: "score" | "scoreTokens"; readonly options: PlainScoreOptions }
+  | { readonly method: "compare"; readonly prompt: readonly Message[]; readonly options: PlainScoreOptions };
+
+/** What a call asks for; `signal` and `onProgress` go by messages of their own. */
+export type PlainScoreOptions = Pick<ScoreOptions, "trace" | "steering">;
+
+export const plainScoreOptions = ({ trace, steering }: ScoreOptions = {}): PlainScoreOptions => ({
+  ...(trace === undefined ? {} : { trace }),
+  ...(steering === undefined ? {} : { steering }),
+});
 
 /** Options without what does not pass between processes. */
 export type PlainModelOptions = Omit<LocalModelOptions, "onQuantize" | "onNote" | "signal">;
@@ -44,14 +52,17 @@ export type Ranked = Omit<Comparison, "responses">;
 
 const CHUNK_SIZE = 1 << 16;
 
-/** The items in order, in chunks of about 64 K characters or numbers, at least one item each. */
-export function* chunksOf(items: Iterable<unknown>): Generator<unknown[]> {
-  let chunk: unknown[] = [];
+/** The items in order, in chunks of about 64 K characters or numbers, at least one item each and at most `mostItems`. */
+export function* chunksOf<Item>(
+  items: Iterable<Item>,
+  mostItems = Number.POSITIVE_INFINITY,
+): Generator<Item[]> {
+  let chunk: Item[] = [];
   let size = 0;
   for (const item of items) {
     chunk.push(item);
     size += sizeOf(item);
-    if (size < CHUNK_SIZE) continue;
+    if (size < CHUNK_SIZE && chunk.length < mostItems) continue;
     yield chunk;
     chunk = [];
     size = 0;

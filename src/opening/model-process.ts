@@ -4,6 +4,7 @@ import type { Message } from "../chat/messages.ts";
 import type { Score, ScoreOptions } from "../reward-model.ts";
 import type { LocalRewardModel } from "../scoring/local-model.ts";
 import {
+  chunksOf,
   type OpenedModel,
   type Ranked,
   type Reply,
@@ -74,6 +75,7 @@ async function run(id: number, task: Task, call: RunningCall): Promise<OpenedMod
   }
   if (!model) throw new Error("isolated model: the model is not open");
   const options: ScoreOptions = {
+    ...task.options,
     signal: call.controller.signal,
     onProgress: (done, total) => reply({ kind: "progress", call: id, done, total }),
   };
@@ -94,12 +96,12 @@ async function run(id: number, task: Task, call: RunningCall): Promise<OpenedMod
 
 /** Sends scores one chunk at a time, each when the parent has read the one before. */
 async function sendScores(id: number, call: RunningCall, scores: readonly Score[]): Promise<void> {
-  for (let from = 0; from < scores.length; from += SCORES_PER_MESSAGE) {
+  for (const chunk of chunksOf(scores, SCORES_PER_MESSAGE)) {
     call.controller.signal.throwIfAborted();
     const read = new Promise<void>((resolve) => {
       call.next = resolve;
     });
-    reply({ kind: "scores", call: id, scores: scores.slice(from, from + SCORES_PER_MESSAGE) });
+    reply({ kind: "scores", call: id, scores: chunk });
     await read;
   }
 }
