@@ -1,6 +1,6 @@
 // `--trace`: how the score runs along a response, for people.
 
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import pc from "picocolors";
 import { InputError } from "../errors.ts";
 import type { ByObjective, RunningScore, Score, TraceUnit } from "../reward-model.ts";
@@ -14,8 +14,15 @@ export interface TraceFlags {
 export function withTraceOption(command: Command): Command {
   return command.addOption(
     new Option("--trace [unit]", "follow the score along each response, by sentence or by token")
-      .choices(["sentence", "token"])
-      .preset("sentence"),
+      .preset("sentence")
+      .argParser(parseUnit),
+  );
+}
+
+function parseUnit(value: string): TraceUnit {
+  if (value === "sentence" || value === "token") return value;
+  throw new InvalidArgumentError(
+    "Expected sentence or token; a file goes before --trace, or after --trace=sentence.",
   );
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -9,6 +9,7 @@ import { openModelDirectory } from "../../src/opening/open-model-directory.ts";
 import { openRewardModel } from "../../src/opening/open-reward-model.ts";
 import type { Trace, TraceUnit } from "../../src/reward-model.ts";
 import { planTrace } from "../../src/scoring/trace.ts";
+import { writeLlama3Files } from "../chat/llama3-files.ts";
 import { writeSmallModel } from "../cli/small-model.ts";
 import { writeFsfairxCheckpoint } from "../siblings/fsfairx-checkpoint.ts";
 
@@ -31,11 +32,18 @@ const textOf = ({ steps }: Trace) => steps.map(({ text }) => text).join("");
 beforeAll(async () => {
   await writeSmallModel(at("gated"));
   writeFsfairxCheckpoint(at("bradley-terry"));
+  // The golden checkpoint, whose scores golden-model.test.ts proves, with a tokenizer.
+  mkdirSync(at("golden"));
+  for (const file of ["config.json", "model.safetensors"]) {
+    cpSync(join(import.meta.dirname, "../golden/armorm/armorm-f32", file), join(at("golden"), file));
+  }
+  writeLlama3Files(at("golden"), { vocabSize: 320, bosInTemplate: true });
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe.each([
   ["gated", "tiny"],
+  ["golden", at("golden")],
   ["bradley-terry", at("bradley-terry")],
 ])("a trace of a %s model", (name, backboneLocation) => {
   test.each(["token", "sentence"] as const)("by %s leaves the score as it is and ends with it, to the last bit", async (unit) => {
