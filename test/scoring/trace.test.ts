@@ -141,7 +141,10 @@ describe("a plan", () => {
   });
 
   test("makes one step of sentences that end in one token", () => {
-    expect(plan("sentence", "A. B. C.", [2, 8])).toMatchObject({ positions: [9, 10, 11], texts: ["A.", " B. C."] });
+    expect(plan("sentence", "One. Two. Six.", [4, 14])).toMatchObject({
+      positions: [9, 10, 11],
+      texts: ["One.", " Two. Six."],
+    });
   });
 
   test("keeps tokens that end inside a character, and adds no text there", () => {
