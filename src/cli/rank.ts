@@ -133,7 +133,11 @@ function dpoRow(
   };
 }
 
-function printRanking({ ranking: { ranking, scores, best }, why }: ExplainedRanking, row: ComparisonRow, index: number): void {
+function printRanking(
+  { ranking: { ranking, scores, best }, why }: ExplainedRanking,
+  row: ComparisonRow,
+  index: number,
+): void {
   print(`${rowHeading(row, index)}  ${shorten(row.prompt.at(-1)!.content)}`);
   const columns = [
     { title: "" },

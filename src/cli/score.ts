@@ -126,7 +126,8 @@ async function run(file: string | undefined, flags: ScoreFlags): Promise<void> {
       "give either embeddings or conversations",
     );
   }
-  if (flags.embeddings) refuseTrace(flags, "--embeddings", "only the last token's state is left of a response");
+  if (flags.embeddings)
+    refuseTrace(flags, "--embeddings", "only the last token's state is left of a response");
   if (flags.explainTokens) refuseTrace(flags, "--explain-tokens", "nothing is scored");
   if (flags.embeddings) await scoreEmbeddings(flags.embeddings, flags);
   else if (flags.explainTokens) await explain(file, flags);
@@ -147,13 +148,12 @@ async function scoreConversations(file: string | undefined, flags: ScoreFlags): 
     rows: readConversations(rowSource(file)),
     total,
     identity,
-    compute: (rows) => model.score(
+    compute: (rows) =>
+      model.score(
         rows.map(({ messages }) => messages),
         traceOptions(flags),
       ),
-    toJson: (score, row, index) => [
-      { ...idOf(row), ...score, explanation: explainScore(score), index },
-    ],
+    toJson: (score, row, index) => [{ ...idOf(row), ...score, explanation: explainScore(score), index }],
     print: (score, row, index) => printScore(rowHeading(row, index), score, `${score.tokens} tokens`),
     errorsInPlace: true,
   });

@@ -76,9 +76,10 @@ export function printTrace({ trace, coefficients }: Pick<Score, "trace" | "coeff
 
 /** `safety −0.1200, verbosity +0.0300`; nothing for a model of one objective, whose change stands before the text. */
 function movedMost(before: ByObjective, after: ByObjective, coefficients: ByObjective, most: number): string {
-  const changes = Object.entries(after).map(
-    ([name, reward]): [string, number] => [name, coefficients[name]! * (reward - before[name]!)],
-  );
+  const changes = Object.entries(after).map(([name, reward]): [string, number] => [
+    name,
+    coefficients[name]! * (reward - before[name]!),
+  ]);
   if (changes.length === 1) return "";
   return changes
     .sort(([, a], [, b]) => Math.abs(b) - Math.abs(a))

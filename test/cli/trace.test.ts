@@ -11,9 +11,14 @@ const folder = mkdtempSync(join(tmpdir(), "armorm-trace-cli-"));
 const at = (name: string) => join(folder, name);
 const response = "Seven is prime.\n\nIt has two divisors: 1 and 7.";
 const row = JSON.stringify({ id: "a", prompt: "Name a prime.", response });
-const answers = JSON.stringify({ prompt: "Name a prime.", responses: [response, "Eight, I think. Or nine?"] });
+const answers = JSON.stringify({
+  prompt: "Name a prime.",
+  responses: [response, "Eight, I think. Or nine?"],
+});
 const run = async (args: string[], input = "") => {
-  const { code, stdout, stderr } = await runCli([args[0]!, "--model", at("model"), ...args.slice(1)], { input });
+  const { code, stdout, stderr } = await runCli([args[0]!, "--model", at("model"), ...args.slice(1)], {
+    input,
+  });
   expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
   return stdout;
 };
@@ -40,7 +45,11 @@ test("compare and rank say why one response wins", async () => {
   for (const command of ["compare", "rank"]) {
     expect(unwrapped(await run([command], answers))).toContain(pairs[0].explanation);
   }
-  expect(Object.keys(JSON.parse(await run(["rank", "--json"], answers)))).toEqual(["ranking", "scores", "best"]);
+  expect(Object.keys(JSON.parse(await run(["rank", "--json"], answers)))).toEqual([
+    "ranking",
+    "scores",
+    "best",
+  ]);
 });
 
 test("--trace follows the score by sentence, --trace=token by token, within 100 columns", async () => {
@@ -78,10 +87,14 @@ test("a trace is refused where nothing is read step by step, and belongs to the 
   for (const other of [["--embeddings", at("none")], ["--explain-tokens"]]) {
     expect(await refused("--trace", ...other)).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/--trace: expected conversations to score, got --.*\n {7}leave out --trace/),
+      stderr: expect.stringMatching(
+        /--trace: expected conversations to score, got --.*\n {7}leave out --trace/,
+      ),
     });
   }
-  expect((await refused("--trace=word")).stderr).toMatch(/Expected sentence or token; a file goes before --trace/);
+  expect((await refused("--trace=word")).stderr).toMatch(
+    /Expected sentence or token; a file goes before --trace/,
+  );
   await run(["score", at("row.jsonl"), "--out", at("scores.jsonl")]);
   expect(await refused(at("row.jsonl"), "--out", at("scores.jsonl"), "--trace")).toMatchObject({
     code: 2,

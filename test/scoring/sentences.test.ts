@@ -7,7 +7,11 @@ const sentences = (text: string): string[] => {
 };
 
 test("sentences end after their last character, before white space", () => {
-  expect(sentences("One is odd. Two is even!  Is three?\n")).toEqual(["One is odd.", " Two is even!", "  Is three?"]);
+  expect(sentences("One is odd. Two is even!  Is three?\n")).toEqual([
+    "One is odd.",
+    " Two is even!",
+    "  Is three?",
+  ]);
   expect(sentences("It costs 3.50 euros, e.g. in Bonn. Done")).toEqual([
     "It costs 3.50 euros, e.g. in Bonn.",
     " Done",

@@ -10,7 +10,9 @@ const backbone = {
     calls.push(requests.length);
     const tokens = requests.reduce((sum, { ids }) => sum + ids.length, 0);
     options?.onProgress?.(tokens, tokens);
-    return requests.map(({ ids, positions = [] }) => Float32Array.from(positions.flatMap((p) => [ids[0]!, p])));
+    return requests.map(({ ids, positions = [] }) =>
+      Float32Array.from(positions.flatMap((p) => [ids[0]!, p])),
+    );
   },
 };
 const requests = [3, 1, 2, 5].map((P, i) => ({
@@ -20,7 +22,13 @@ const requests = [3, 1, 2, 5].map((P, i) => ({
 
 test("every request is used once, in order, with its own rows, whatever the memory", async () => {
   for (const mostBytes of [1, 32, 40, 1e9]) {
-    const seen = await useHiddenStates(backbone, requests, (rows, index) => ({ rows: [...rows], index }), {}, mostBytes);
+    const seen = await useHiddenStates(
+      backbone,
+      requests,
+      (rows, index) => ({ rows: [...rows], index }),
+      {},
+      mostBytes,
+    );
     expect(seen.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
     for (const { rows, index } of seen) {
       expect(rows).toEqual(requests[index]!.positions.flatMap((p) => [index, p]));
@@ -42,5 +50,9 @@ test("progress counts all requests", async () => {
   const seen: [number, number][] = [];
   const onProgress = (done: number, total: number) => seen.push([done, total]);
   await useHiddenStates(backbone, requests, () => null, { onProgress }, 32);
-  expect(seen).toEqual([[20, 40], [30, 40], [40, 40]]);
+  expect(seen).toEqual([
+    [20, 40],
+    [30, 40],
+    [40, 40],
+  ]);
 });

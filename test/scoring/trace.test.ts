@@ -46,22 +46,25 @@ describe.each([
   ["golden", at("golden")],
   ["bradley-terry", at("bradley-terry")],
 ])("a trace of a %s model", (name, backboneLocation) => {
-  test.each(["token", "sentence"] as const)("by %s leaves the score as it is and ends with it, to the last bit", async (unit) => {
-    await using model = await openRewardModel(at(name), { threads: 1 });
-    const plain = await model.score(conversations);
-    const traced = await model.score(conversations, { trace: unit });
-    for (const [i, { trace, ...score }] of traced.entries()) {
-      expect(score).toStrictEqual(plain[i]);
-      expect(trace!.unit).toBe(unit);
-      expect(trace!.steps.at(-1)).toStrictEqual({ text: "", score: score.score, rewards: score.rewards });
-      expect(textOf(trace!)).toBe(responses[i]);
-      for (const { text } of trace!.steps) expect(text.isWellFormed()).toBe(true);
-    }
-    const compared = await model.compare(prompt, responses, { trace: unit });
-    expect(compared.responses).toStrictEqual(traced);
-    const [alone] = await model.score([conversations[1]!], { trace: unit });
-    expect(alone).toStrictEqual({ ...traced[1], index: 0 });
-  });
+  test.each(["token", "sentence"] as const)(
+    "by %s leaves the score as it is and ends with it, to the last bit",
+    async (unit) => {
+      await using model = await openRewardModel(at(name), { threads: 1 });
+      const plain = await model.score(conversations);
+      const traced = await model.score(conversations, { trace: unit });
+      for (const [i, { trace, ...score }] of traced.entries()) {
+        expect(score).toStrictEqual(plain[i]);
+        expect(trace!.unit).toBe(unit);
+        expect(trace!.steps.at(-1)).toStrictEqual({ text: "", score: score.score, rewards: score.rewards });
+        expect(textOf(trace!)).toBe(responses[i]);
+        for (const { text } of trace!.steps) expect(text.isWellFormed()).toBe(true);
+      }
+      const compared = await model.compare(prompt, responses, { trace: unit });
+      expect(compared.responses).toStrictEqual(traced);
+      const [alone] = await model.score([conversations[1]!], { trace: unit });
+      expect(alone).toStrictEqual({ ...traced[1], index: 0 });
+    },
+  );
 
   test("says at every step what the same tokens give when they are cut there, to the last bit", async () => {
     await using model = await openRewardModel(at(name), { threads: 1 });
@@ -101,7 +104,9 @@ describe.each([
       let read = "";
       for (const { text, score } of trace!.steps) {
         read += text;
-        const same = tokens.steps.filter((_, t) => textOf({ ...tokens, steps: tokens.steps.slice(0, t + 1) }) === read);
+        const same = tokens.steps.filter(
+          (_, t) => textOf({ ...tokens, steps: tokens.steps.slice(0, t + 1) }) === read,
+        );
         expect(same.map((step) => step.score)).toContain(score);
       }
     }
@@ -117,7 +122,9 @@ describe.each([
     await using here = await openRewardModel(at(name), { threads: 1 });
     await using isolated = await openRewardModel(at(name), { threads: 1, isolate: true });
     const options = { trace: "token" } as const;
-    expect(await isolated.score(conversations, options)).toStrictEqual(await here.score(conversations, options));
+    expect(await isolated.score(conversations, options)).toStrictEqual(
+      await here.score(conversations, options),
+    );
     expect(await isolated.compare(prompt, responses, options)).toStrictEqual(
       await here.compare(prompt, responses, options),
     );
@@ -160,6 +167,8 @@ describe("a plan", () => {
   });
 
   test("needs a prompt", () => {
-    expect(() => planTrace("token", "x", { promptLength: 0 }, [1])).toThrow(/^trace: expected tokens of the prompt/);
+    expect(() => planTrace("token", "x", { promptLength: 0 }, [1])).toThrow(
+      /^trace: expected tokens of the prompt/,
+    );
   });
 });
