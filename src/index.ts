@@ -146,10 +146,14 @@ export type {
   Comparison,
   Objective,
   RewardModel,
+  RunningScore,
   Score,
   ScoreOptions,
   Steering,
+  Trace,
+  TraceUnit,
 } from "./reward-model.ts";
+export { explainComparison, explainGate, explainScore } from "./scoring/explanation.ts";
 export type { LocalRewardModel } from "./scoring/local-model.ts";
 export { compareScores, type RankingChange, rankingChange, rankScores } from "./scoring/ranking.ts";
 export { scoreBestOfNSets, scorePairSets } from "./scoring/score-embeddings.ts";

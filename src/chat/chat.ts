@@ -51,6 +51,17 @@ export interface Chat {
   encode(messages: readonly Message[]): EncodedConversation;
   /** Encodes a prompt with the generation header, the part that all its responses share. */
   encodePrompt(messages: readonly Message[]): number[];
+  /**
+   * Follows the tokens of a response, from `promptLength` on, through its text.
+   *
+   * @returns Per token up to the one that completes the response: UTF-16 units of its content that have been read. A token that ends
+   *   inside a character leaves it to the one that completes it. What the template leaves out, white space mostly, goes with the token
+   *   after it, at the end with the last one. None where the response leaves no token.
+   * @throws {InputError} As `encode`; `no-response-end` where the template does not show where the response ends.
+   *
+   * Cost: another encoding.
+   */
+  responseEnds(messages: readonly Message[]): number[];
   /** The vocabulary's entries for ids, as Hugging Face's `convert_ids_to_tokens` names them. */
   tokensOf(ids: readonly number[]): string[];
 }
@@ -134,6 +145,7 @@ export function chatFromFiles(
     maxId: tokenizer.maxId,
     encode: (messages) => encoder.encode(messages, gatingPattern),
     encodePrompt: (messages) => encoder.encodePrompt(messages),
+    responseEnds: (messages) => encoder.responseEnds(messages),
     tokensOf: (ids) => ids.map((id) => tokenizer.tokenOf(id)),
   };
 }

@@ -4,6 +4,7 @@ import type { ChatTemplate } from "./chat-template.ts";
 import { cannotStayText, type Disguise, disguiseFor } from "./disguise.ts";
 import { commonPrefix, contentEnd, findGatingPosition, tokenAt } from "./gating-position.ts";
 import { type Message, validateConversation, validateMessages } from "./messages.ts";
+import { endsInResponse } from "./response-ends.ts";
 import { leadingTokens } from "./special-tokens.ts";
 import type { EncodedStretch, Tokenizer } from "./tokenizer.ts";
 
@@ -107,6 +108,39 @@ export class ConversationEncoder {
     return ids;
   }
 
+  /** Per token of the response: how much of it has been read; see `Chat.responseEnds`. */
+  responseEnds(messages: readonly Message[]): number[] {
+    validateConversation(messages, "responseEnds");
+    const { disguised, disguise } = this.disguised(messages);
+    const prompt = this.promptOf(messages.slice(0, -1), disguised.slice(0, -1), disguise);
+    const text = this.render(messages, disguised, disguise, false);
+    const stretches = this.tokenizer.encode(text, disguise);
+    const render = (conversation: readonly Message[]) => this.template.render(conversation, false);
+    const end = contentEnd(render, disguised, text, disguise.marker);
+    if (end === null) throw noResponseEnd();
+    const plain = (disguisedText: string): string => disguise.remove(disguisedText);
+    return endsInResponse({
+      response: messages.at(-1)!.content,
+      rendered: plain(text),
+      responseStart: commonPrefix(plain(prompt.text), plain(text)),
+      responseEnd: plain(text.slice(0, end.rendered)).length,
+      keptLength: plain(disguised.at(-1)!.content.slice(0, end.content)).length,
+      firstToken: commonPrefix(prompt.ids, idsOf(stretches)),
+      tokenEnds: this.endsOf(stretches, text, disguise),
+    });
+  }
+
+  /** Per token: how much of the rendered text, undisguised, has been read. */
+  private endsOf(stretches: readonly EncodedStretch[], text: string, disguise: Disguise): number[] {
+    let read = 0;
+    return stretches.flatMap(({ start, end, token, ids }) => {
+      const stretch = disguise.remove(text.slice(start, end));
+      const before = read;
+      read += stretch.length;
+      return token ? [read] : this.tokenizer.endsIn(stretch, ids).map((offset) => before + offset);
+    });
+  }
+
   /** Responses to one prompt usually come one after the other, so the last prompt is kept. */
   private promptOf(
     messages: readonly Message[],
@@ -137,7 +171,7 @@ export class ConversationEncoder {
     const render = (prompt: readonly Message[]) => this.template.render(prompt, true);
     const end = contentEnd(render, disguised, text, disguise.marker);
     if (end === null) throw noGatingToken("the template does not show where the last prompt message ends");
-    const position = tokenAt(stretches, end, text, this.tokenizer, disguise);
+    const position = tokenAt(stretches, end.rendered, text, this.tokenizer, disguise);
     if (position === null) throw noGatingToken("the template writes nothing after the last prompt message");
     return position;
   }
@@ -203,5 +237,13 @@ function noGatingToken(problem: string): InputError {
     "no-gating-token",
     `gating token: expected one after the prompt, but ${problem}`,
     "pass the ids that begin the assistant's turn with --gating-pattern, or another --chat-template FILE",
+  );
+}
+
+function noResponseEnd(): InputError {
+  return new InputError(
+    "no-response-end",
+    "trace: expected a template that shows where the response ends, got one that changes it there",
+    "leave the trace out, or pass another template with --chat-template FILE",
   );
 }

@@ -24,8 +24,14 @@ export function findGatingPosition(ids: ArrayLike<number>, pattern: readonly num
   );
 }
 
+/** Where a content ends: in the rendered text, and how much of the content stands before it. */
+export interface ContentEnd {
+  readonly rendered: number;
+  readonly content: number;
+}
+
 /**
- * Where the content of the last message ends in a rendered prompt, or null when the template does not show it.
+ * Where the content of the last message ends in a rendered text, or null when the template does not show it.
  *
  * The content is rendered again with a marker inside: where taking the marker out gives the same text, it stands at the
  * end. A template that trims drops white space at the end, so the marker moves left over it until nothing else changes.
@@ -37,7 +43,7 @@ export function contentEnd(
   prompt: readonly Message[],
   rendered: string,
   marker: string,
-): number | null {
+): ContentEnd | null {
   const last = prompt[prompt.length - 1]!;
   for (const position of endsOf(last.content)) {
     const content = last.content.slice(0, position) + marker + last.content.slice(position);
@@ -49,7 +55,9 @@ export function contentEnd(
     }
     // A template may write a content more than once; the gate follows the last.
     const parts = marked.split(marker);
-    if (parts.length > 1 && parts.join("") === rendered) return rendered.length - parts.at(-1)!.length;
+    if (parts.length > 1 && parts.join("") === rendered) {
+      return { rendered: rendered.length - parts.at(-1)!.length, content: position };
+    }
   }
   return null;
 }
@@ -90,8 +98,8 @@ export function tokenAt(
   return null;
 }
 
-/** Number of leading elements in which two id sequences agree. */
-export function commonPrefix(a: ArrayLike<number>, b: ArrayLike<number>): number {
+/** Number of leading elements in which two sequences agree. */
+export function commonPrefix<Element>(a: ArrayLike<Element>, b: ArrayLike<Element>): number {
   const length = Math.min(a.length, b.length);
   let shared = 0;
   while (shared < length && a[shared] === b[shared]) shared += 1;

@@ -4,6 +4,8 @@ import { type AddedToken, addedTokenSplitter, type Stretch } from "./added-token
 import { bpeMerger, type Merger } from "./bpe.ts";
 import { cannotStayText, type Disguise } from "./disguise.ts";
 import { adjustPreTokenizer } from "./pre-tokenizer.ts";
+import { spellingOf } from "./token-bytes.ts";
+import { tokenEnds } from "./token-ends.ts";
 
 /** What a stretch of text became. */
 export interface EncodedStretch extends Stretch {
@@ -32,6 +34,8 @@ export interface Tokenizer {
   normalizedTokens(text: string): AddedToken[];
   /** The vocabulary's entry for an id, as `convert_ids_to_tokens` prints it. */
   tokenOf(id: number): string;
+  /** Per id that a stretch of text became: UTF-16 units of the text that have been read once it has; see `tokenEnds`. */
+  endsIn(text: string, ids: readonly number[]): number[];
 }
 
 // Prompts are shared by their responses, and a template's own text by all conversations.
@@ -130,6 +134,9 @@ export function buildTokenizer(json: unknown, config: Record<string, unknown>): 
     return ids;
   }
 
+  const spelling = spellingOf(json);
+  const readable = normalizer && ((text: string) => spelling.textOf(normalizer(text)));
+
   return {
     addedTokens,
     maxId: highest(idOf.values(), contentOf.keys()),
@@ -147,6 +154,14 @@ export function buildTokenizer(json: unknown, config: Record<string, unknown>): 
     },
     tokenOf(id) {
       return contentOf.get(id) ?? library.id_to_token(id) ?? `<id ${id}>`;
+    },
+    endsIn(text, ids) {
+      const tokens = ids.map((id) => {
+        // Where an added token is an entry of the model too, the model has written it: Gemma's runs of spaces.
+        const entry = library.id_to_token(id);
+        return entry === undefined ? new TextEncoder().encode(contentOf.get(id)) : spelling.bytesOf(entry);
+      });
+      return tokenEnds(text, tokens, readable);
     },
   };
 }

@@ -2,20 +2,29 @@ import { Command } from "commander";
 import pc from "picocolors";
 import type { ComparisonRow } from "../data/records.ts";
 import type { Comparison } from "../reward-model.ts";
+import { explainComparison, letter } from "../scoring/explanation.ts";
 import { rankingChange } from "../scoring/ranking.ts";
-import { fixed, note, percent, print, shorten } from "./output.ts";
+import { fixed, note, percent, print, shorten, wrap } from "./output.ts";
 import { countRows, idOf, type RowFlags, rowSource, runRows, withRowOptions } from "./rows.ts";
-import { type ModelFlags, openModel, printContributions, runIdentity, withModelOptions } from "./score.ts";
+import {
+  type ModelFlags,
+  openModel,
+  printContributions,
+  printGate,
+  runIdentity,
+  withModelOptions,
+} from "./score.ts";
 import { type SteeringFlags, steeringFor, withSteeringOptions } from "./steering-options.ts";
 import { countTurned, turnedText } from "./steering-tables.ts";
+import { printTrace, type TraceFlags, traceOptions, withTraceOption } from "./trace.ts";
 
-type CompareFlags = ModelFlags & RowFlags & SteeringFlags;
+type CompareFlags = ModelFlags & RowFlags & SteeringFlags & TraceFlags;
 
 export function compareCommand(): Command {
   const command = new Command("compare")
     .description("rank two or more responses to one prompt and say, by objective, why one wins")
     .argument("[file]", "JSON or JSONL: prompt and responses; - or nothing reads standard input");
-  return withModelOptions(withSteeringOptions(withRowOptions(command)))
+  return withModelOptions(withSteeringOptions(withRowOptions(withTraceOption(command))))
     .action(run)
     .addHelpText(
       "after",
@@ -34,7 +43,7 @@ async function run(file: string | undefined, flags: CompareFlags): Promise<void>
   const { readComparisons } = await loadReaders();
   const total = await countRows(file);
   const steering = await steeringFor(flags);
-  const identity = await runIdentity("compare", flags);
+  const identity = { run: await runIdentity("compare", flags), ...traceOptions(flags) };
   const turned = countTurned("rankings");
   await using model = await openModel(flags);
   await runRows<ComparisonRow, Comparison>(flags, {
@@ -45,15 +54,22 @@ async function run(file: string | undefined, flags: CompareFlags): Promise<void>
     identity,
     compute: async (rows) => {
       const comparisons: Comparison[] = [];
+      const options = { ...traceOptions(flags), ...(steering ? { steering } : {}) };
       for (const { prompt, responses } of rows)
-        comparisons.push(await model.compare(prompt, responses, steering ? { steering } : {}));
+        comparisons.push(await model.compare(prompt, responses, options));
       for (const { responses } of comparisons) turned.add(rankingChange(responses));
       return comparisons;
     },
-    toJson: (comparison, row) => {
-      const change = steering ? { rankingChange: rankingChange(comparison.responses) } : {};
-      return [{ ...idOf(row), prompt: row.prompt, texts: row.responses, ...comparison, ...change }];
-    },
+    toJson: ({ pairs, ...comparison }, row) => [
+      {
+        ...idOf(row),
+        prompt: row.prompt,
+        texts: row.responses,
+        ...comparison,
+        pairs: pairs.map((pair) => ({ ...pair, explanation: explainComparison(pair) })),
+        ...(steering ? { rankingChange: rankingChange(comparison.responses) } : {}),
+      },
+    ],
     print: (comparison, row) => {
       printComparison(comparison, row);
       const change = rankingChange(comparison.responses);
@@ -78,13 +94,15 @@ export function printComparison(
   }
   const [first] = pairs;
   if (!first) return;
-  const odds = first.probability === null ? "" : `, wins with probability ${percent(first.probability)}`;
-  const because = Object.keys(first.contributions).length > 1 ? ", because" : "";
-  print(`${letter(first.better)} beats ${letter(first.worse)} by ${fixed(first.margin, 4)}${odds}${because}`);
-  printContributions(first.contributions);
+  if (Object.keys(first.contributions).length === 1) {
+    const odds = first.probability === null ? "" : `, wins with probability ${percent(first.probability)}`;
+    print(`${letter(first.better)} beats ${letter(first.worse)} by ${fixed(first.margin, 4)}${odds}`);
+  } else {
+    const against = responses.length > 2 ? `${letter(first.better)} against ${letter(first.worse)}: ` : "";
+    print(wrap(`${against}${explainComparison(first)}`, ""));
+    printGate(responses[first.better]!);
+    printContributions(first.contributions);
+  }
+  for (const index of ranking) printTrace(responses[index]!, `${letter(index)} `);
   print();
 }
-
-/** A, B, C, …: what a response is called. */
-export const letter = (index: number): string =>
-  index < 26 ? String.fromCharCode(65 + index) : `#${index + 1}`;

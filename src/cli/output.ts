@@ -28,6 +28,18 @@ export function shorten(text: string, length = 90): string {
   return line.length <= length ? line : `${line.slice(0, length - 1)}…`;
 }
 
+/** Words on lines of at most `width` characters, each after `indent`; numbers stay with the word before them. */
+export function wrap(text: string, indent: string, width = 98): string {
+  const lines: string[] = [];
+  for (const word of text.split(/ (?![%+−(\d])/)) {
+    const line = lines.at(-1);
+    if (line !== undefined && indent.length + line.length + 1 + word.length <= width) {
+      lines[lines.length - 1] = `${line} ${word}`;
+    } else lines.push(word);
+  }
+  return lines.map((line) => `${indent}${line}`).join("\n");
+}
+
 export interface Column {
   readonly title: string;
   /** Numbers stand to the right. Default `left`. */

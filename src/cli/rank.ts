@@ -3,11 +3,11 @@ import pc from "picocolors";
 import type { Message } from "../chat/messages.ts";
 import type { ComparisonRow } from "../data/records.ts";
 import { InputError } from "../errors.ts";
-import type { Score, Steering } from "../reward-model.ts";
-import { type RankingChange, rankingChange, rankScores, unsteeredRanking } from "../scoring/ranking.ts";
-import { letter } from "./compare.ts";
+import type { ComparedPair, Steering } from "../reward-model.ts";
+import { explainComparison, letter } from "../scoring/explanation.ts";
+import { compareScores, type RankingChange, rankingChange } from "../scoring/ranking.ts";
 import { parseNumberFromZero } from "./flags.ts";
-import { fixed, note, print, shorten, table } from "./output.ts";
+import { fixed, note, print, shorten, table, wrap } from "./output.ts";
 import { countRows, idOf, type RowFlags, rowHeading, rowSource, runRows, withRowOptions } from "./rows.ts";
 import { type ModelFlags, openModel, runIdentity, withModelOptions } from "./score.ts";
 import { type SteeringFlags, steeringFor, withSteeringOptions } from "./steering-options.ts";
@@ -30,6 +30,12 @@ interface Ranking {
   /** The ranking without steering, and where it first differs; only of a steered model. */
   readonly unsteered?: { readonly ranking: readonly number[]; readonly scores: readonly number[] };
   readonly rankingChange?: RankingChange | null;
+}
+
+/** A ranking, and why the best response beats the next; null for a single one. */
+interface ExplainedRanking {
+  readonly ranking: Ranking;
+  readonly why: ComparedPair | null;
 }
 
 export function rankCommand(): Command {
@@ -76,7 +82,7 @@ async function run(file: string | undefined, flags: RankFlags): Promise<void> {
   const turned = countTurned("rankings");
   const identity = { run: await runIdentity("rank", flags), write, minMargin };
   await using model = await openModel(flags);
-  await runRows<ComparisonRow, Ranking>(flags, {
+  await runRows<ComparisonRow, ExplainedRanking>(flags, {
     what: "ranking",
     done: "ranked",
     rows: readCandidates(rowSource(file)),
@@ -89,13 +95,22 @@ async function run(file: string | undefined, flags: RankFlags): Promise<void> {
       );
       let at = 0;
       return rows.map(({ responses }) => {
-        const ranking = rankingOf(scores.slice(at, at + responses.length));
+        const own = scores.slice(at, at + responses.length);
         at += responses.length;
-        turned.add(ranking.rankingChange ?? null);
-        return ranking;
+        const { ranking, pairs, unsteered } = compareScores(own, model.marginScale);
+        const change = rankingChange(own);
+        turned.add(change);
+        const before = unsteered && {
+          unsteered: { ranking: unsteered.ranking, scores: own.map((score) => score.unsteered!.score) },
+          rankingChange: change,
+        };
+        return {
+          ranking: { ranking, scores: own.map(({ score }) => score), best: ranking[0]!, ...before },
+          why: pairs[0] ?? null,
+        };
       });
     },
-    toJson: (ranking, row) => {
+    toJson: ({ ranking }, row) => {
       const content =
         write === "sft" ? sftRow(ranking, row) : write === "dpo" ? dpoRow(ranking, row, minMargin) : ranking;
       return content ? [{ ...idOf(row), ...content }] : [];
@@ -103,22 +118,13 @@ async function run(file: string | undefined, flags: RankFlags): Promise<void> {
     ...(write
       ? {}
       : {
-          print: (ranking: Ranking, row: ComparisonRow, index: number) =>
+          print: (ranking: ExplainedRanking, row: ComparisonRow, index: number) =>
             printRanking(ranking, row, index, steering),
         }),
     // A row that says what went wrong has no place among training rows.
     errorsInPlace: write === undefined,
   });
   if (steering) note(turned.text());
-}
-
-function rankingOf(responses: readonly Score[]): Ranking {
-  const scores = responses.map(({ score }) => score);
-  const ranking = rankScores(scores);
-  const before = unsteeredRanking(responses);
-  if (!before) return { ranking, scores, best: ranking[0]! };
-  const unsteered = { ranking: before, scores: responses.map((response) => response.unsteered!.score) };
-  return { ranking, scores, best: ranking[0]!, unsteered, rankingChange: rankingChange(responses) };
 }
 
 const answered = (prompt: readonly Message[], responses: readonly string[]): Message[][] =>
@@ -150,7 +156,7 @@ function dpoRow(
 }
 
 function printRanking(
-  { ranking, scores, best, rankingChange: change }: Ranking,
+  { ranking: { ranking, scores, best, rankingChange: change }, why }: ExplainedRanking,
   row: ComparisonRow,
   index: number,
   steering: Steering | undefined,
@@ -169,6 +175,10 @@ function printRanking(
     pc.dim(shorten(row.responses[i]!, 80)),
   ]);
   print(table(columns, rows));
+  // One objective alone is the margin, which stands in the table.
+  if (why && Object.keys(why.contributions).length > 1) {
+    print(wrap(`${letter(why.better)} against ${letter(why.worse)}: ${explainComparison(why)}`, ""));
+  }
   if (steering && change) print(turnedText(change, steering, letter));
   print();
 }

@@ -6,17 +6,19 @@ import type { ConversationRow } from "../data/records.ts";
 import type { EmbeddingSet } from "../embedding/embedding-set.ts";
 import { InputError } from "../errors.ts";
 import type { RewardModel, Score } from "../reward-model.ts";
+import { explainGate, explainScore, signed } from "../scoring/explanation.ts";
 import { rankingChange } from "../scoring/ranking.ts";
 import type { ScoredEmbeddedPair } from "../scoring/score-embeddings.ts";
 import { type BackboneFlags, chatOptions, withBackboneOptions } from "./backbone-options.ts";
 import { download, withDownloads } from "./downloads.ts";
 import { pick } from "./flags.ts";
-import { bar, fixed, note, print } from "./output.ts";
+import { bar, fixed, note, print, wrap } from "./output.ts";
 import { watchQuantizing } from "./quantizing.ts";
 import { countRows, idOf, type RowFlags, rowHeading, rowSource, runRows, withRowOptions } from "./rows.ts";
 import { type SteeringFlags, steeringFor, steeringOf, withSteeringOptions } from "./steering-options.ts";
 import { countTurned } from "./steering-tables.ts";
 import { explainTokens, printTokens, type TokenExplanation } from "./tokens.ts";
+import { printTrace, refuseTrace, type TraceFlags, traceOptions, withTraceOption } from "./trace.ts";
 
 /** Options of every command that opens a model. */
 export interface ModelFlags extends BackboneFlags {
@@ -24,7 +26,7 @@ export interface ModelFlags extends BackboneFlags {
   backbone?: string;
 }
 
-interface ScoreFlags extends ModelFlags, RowFlags, SteeringFlags {
+interface ScoreFlags extends ModelFlags, RowFlags, SteeringFlags, TraceFlags {
   embeddings?: string[];
   explainTokens?: boolean;
 }
@@ -65,13 +67,14 @@ export function scoreCommand(): Command {
     .argument("[file]", "JSON or JSONL: messages, or prompt and response; - or nothing reads standard input")
     .option("--embeddings <dir...>", "embedded pairs instead of a file: the heads alone run, in seconds")
     .option("--explain-tokens", "show what the model reads, token by token, instead of scoring it");
-  return withModelOptions(withSteeringOptions(withRowOptions(command)))
+  return withModelOptions(withSteeringOptions(withRowOptions(withTraceOption(command))))
     .action(run)
     .addHelpText(
       "after",
       `
 Examples:
   armorm score --model model conversations.jsonl
+  armorm score --model model conversations.jsonl --trace                (sentence by sentence; --trace=token)
   armorm score --model model conversations.jsonl --out scores.jsonl     (killed? the same command continues)
   armorm score --model model conversations.jsonl --scale safety=3 --without verbosity
   echo '{"prompt":"Name a prime.","response":"Seven."}' | armorm score --model model --json`,
@@ -139,6 +142,9 @@ async function run(file: string | undefined, flags: ScoreFlags): Promise<void> {
       "leave one out: steering changes scores, not what the model reads",
     );
   }
+  if (flags.embeddings)
+    refuseTrace(flags, "--embeddings", "only the last token's state is left of a response");
+  if (flags.explainTokens) refuseTrace(flags, "--explain-tokens", "nothing is scored");
   if (flags.embeddings) await scoreEmbeddings(flags.embeddings, flags);
   else if (flags.explainTokens) await explain(file, flags);
   else await scoreConversations(file, flags);
@@ -151,7 +157,7 @@ async function scoreConversations(file: string | undefined, flags: ScoreFlags): 
   const { readConversations } = await loadReaders();
   const total = await countRows(file);
   const steering = await steeringFor(flags);
-  const identity = await runIdentity("score", flags);
+  const identity = { run: await runIdentity("score", flags), ...traceOptions(flags) };
   await using model = await openModel(flags);
   await runRows<ConversationRow, Score>(flags, {
     what: "scoring",
@@ -162,9 +168,9 @@ async function scoreConversations(file: string | undefined, flags: ScoreFlags): 
     compute: (rows) =>
       model.score(
         rows.map(({ messages }) => messages),
-        steering ? { steering } : {},
+        { ...traceOptions(flags), ...(steering ? { steering } : {}) },
       ),
-    toJson: (score, row, index) => [{ ...idOf(row), ...score, index }],
+    toJson: (score, row, index) => [{ ...idOf(row), ...score, explanation: explainScore(score), index }],
     print: (score, row, index) => printScore(rowHeading(row, index), score, `${score.tokens} tokens`),
     errorsInPlace: true,
   });
@@ -195,7 +201,8 @@ async function scoreEmbeddings(directories: readonly string[], flags: ScoreFlags
       sides.map((response) => {
         const { tokens, ...score } = pair[response];
         const subset = pair.subset ?? pair.source;
-        return { ...idOf(row), response, subset, ...score, responseTokens: tokens, index };
+        const explanation = explainScore(score);
+        return { ...idOf(row), response, subset, ...score, explanation, responseTokens: tokens, index };
       }),
     print: (pair, row, index) => {
       for (const response of sides) {
@@ -244,7 +251,17 @@ const SHOWN = 6;
 function printScore(heading: string, score: Score, length: string): void {
   const before = score.unsteered ? `, unsteered ${fixed(score.unsteered.score, 4)}` : "";
   print(`${heading}  score ${pc.bold(fixed(score.score, 4))}  (${length}${before})`);
+  // One objective alone is the score.
+  if (Object.keys(score.contributions).length > 1) print(wrap(explainScore(score), "  "));
+  printGate(score);
   printContributions(score.contributions, score.rewards, score.ratings);
+  printTrace(score);
+}
+
+/** What the gate makes of the prompt; nothing for a model without one. */
+export function printGate({ gatingOutput }: Pick<Score, "gatingOutput">): void {
+  const words = explainGate(gatingOutput);
+  if (words !== null) print(pc.dim(wrap(words, "  ")));
 }
 
 /** The largest contributions as bars, with the rewards they come from, on the scale of the ratings where there is one. */
@@ -261,11 +278,10 @@ export function printContributions(
   for (const [name, value] of entries.slice(0, SHOWN)) {
     const rating = ratings[name] === undefined ? "" : `  rating ${fixed(ratings[name], 2)}`;
     const reward = rewards ? pc.dim(`  reward ${fixed(rewards[name], 3).padStart(6)}${rating}`) : "";
-    const sign = value < 0 ? "" : "+";
-    print(`  ${name.padEnd(width)}  ${bar(value / largest)}  ${sign}${fixed(value, 4)}${reward}`);
+    print(`  ${name.padEnd(width)}  ${bar(value / largest)}  ${signed(value, 4)}${reward}`);
   }
   const rest = entries.slice(SHOWN);
   if (rest.length === 0) return;
   const sum = rest.reduce((total, [, value]) => total + value, 0);
-  print(pc.dim(`  ${"others".padEnd(width)}  ${" ".repeat(25)}  ${sum < 0 ? "" : "+"}${fixed(sum, 4)}`));
+  print(pc.dim(`  ${"others".padEnd(width)}  ${" ".repeat(25)}  ${signed(sum, 4)}`));
 }

@@ -55,7 +55,7 @@ export async function* encodedParts<There>(
       if (stop.aborted) return;
       sliceEnd = performance.now() + SLICE_MS;
     }
-    const { row, record } = numbered;
+    const { row } = numbered;
     if (row < firstRow) continue;
     if (there === null) {
       const result = encodeNumbered(numbered, context);

@@ -1,7 +1,7 @@
 // What a program asks of the process that holds its model.
 
 import type { Message } from "../chat/messages.ts";
-import type { Comparison, RewardModel, Score, ScoreOptions } from "../reward-model.ts";
+import type { Comparison, RewardModel, ScoreOptions } from "../reward-model.ts";
 import type { LocalModelOptions } from "../scoring/local-model.ts";
 
 /** A method of the model. Its list (conversations, token ids, responses) comes before, in `items`. */

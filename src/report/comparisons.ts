@@ -1,4 +1,5 @@
 import type { ComparedPair } from "../reward-model.ts";
+import { letter } from "../scoring/explanation.ts";
 import { contributionBars } from "./contribution-bars.ts";
 import { type Html, html } from "./html.ts";
 import { fixed, integer, isNumber, percent } from "./numbers.ts";
@@ -41,5 +42,3 @@ function why({ better, worse, margin, probability, contributions }: ComparedPair
   return html`<p class="why"><b>${letter(better)}</b> beats <b>${letter(worse)}</b> by ${fixed(margin, 4)}${odds}</p>
 <figure>${contributionBars(contributions)}</figure>`;
 }
-
-const letter = (index: number): string => (index < 26 ? String.fromCharCode(65 + index) : `#${index + 1}`);

@@ -20,6 +20,8 @@ import type { ScorerDirectory } from "./model-directory.ts";
 import { compareScores } from "./ranking.ts";
 import { toScore } from "./score-parts.ts";
 import { steerScorer } from "./scorer.ts";
+import { useHiddenStates } from "./state-batches.ts";
+import { planTrace, runningScore, type TracePlan, traceOf } from "./trace.ts";
 
 /** How its chat and its backbone are opened. */
 export interface LocalModelOptions extends ChatOptions, BackboneOptions {
@@ -34,7 +36,8 @@ export interface LocalRewardModel extends RewardModel {
   /**
    * Scores tokenized conversations.
    *
-   * @throws {InputError} `no-gating-token` where a gate reads the prompt and the pattern does not occur.
+   * @throws {InputError} `no-gating-token` where a gate reads the prompt and the pattern does not occur; `unsupported-option`
+   *   for a trace, because token ids do not say where the response starts.
    */
   scoreTokens(ids: readonly (readonly number[])[], options?: ScoreOptions): Promise<Score[]>;
 }
@@ -100,23 +103,34 @@ function localModel(
       return opened;
     }));
 
-  /** What the scorer reads: the gating token if it has a gate, and the last token. */
-  const request = (ids: readonly number[], gatingPosition: number | null): HiddenStatesRequest => ({
-    ids,
-    positions: gatingPosition === null ? [ids.length - 1] : [gatingPosition, ids.length - 1],
-  });
+  /** What the scorer reads: the gating token if it has a gate, the steps of a trace if there is one, and the last token. */
+  const request = (
+    ids: readonly number[],
+    gatingPosition: number | null,
+    trace: TracePlan | null = null,
+  ): ScoreRequest => {
+    const gating = gatingPosition === null ? [] : [gatingPosition];
+    return { ids, trace, positions: [...gating, ...(trace?.positions ?? []), ids.length - 1] };
+  };
 
   const scoreRequests = async (
-    requests: readonly HiddenStatesRequest[],
+    requests: readonly ScoreRequest[],
     scoreOptions: ScoreOptions,
   ): Promise<Score[]> => {
     const { forPrompt } = steerScorer(scorer, scoreOptions.steering, location);
-    const states = await backbone.hiddenStates(requests, scoreOptions);
-    return states.map((rows, index) => {
-      const parts = forPrompt(rows.subarray(0, H))(rows.subarray(-H)); // the first of them, the last of them
-      const tokens = requests[index]!.ids.length;
-      return toScore(parts, objectives, { index, tokens, dtype: backbone.dtype, model: location });
-    });
+    const scoreRows = (rows: Float32Array, index: number): Score => {
+      const { ids, trace } = requests[index]!;
+      const scoreResponse = forPrompt(rows.subarray(0, H)); // the first of them
+      const parts = scoreResponse(rows.subarray(-H)); // the last of them
+      const about = { index, tokens: ids.length, dtype: backbone.dtype, model: location };
+      const score = toScore(parts, objectives, about);
+      if (trace === null) return score;
+      const steps = rows.subarray(gated ? H : 0);
+      const runningAt = (i: number) =>
+        runningScore(scoreResponse(steps.subarray(i * H, (i + 1) * H)), objectives);
+      return { ...score, trace: traceOf(trace, runningAt, score) };
+    };
+    return await useHiddenStates(backbone, requests, scoreRows, scoreOptions);
   };
 
   const score = async (conversations: readonly (readonly Message[])[], scoreOptions: ScoreOptions = {}) => {
@@ -127,7 +141,10 @@ function localModel(
       const result = encodeWithin(opened, messages, backbone.maxTokens, "reject");
       if ("encoded" in result) {
         const { ids, gatingPosition } = result.encoded;
-        return request(ids, gated ? gatingPosition : null);
+        const { trace: unit } = scoreOptions;
+        const response = messages.at(-1)!.content;
+        const trace = unit ? planTrace(unit, response, result.encoded, opened.responseEnds(messages)) : null;
+        return request(ids, gated ? gatingPosition : null, trace);
       }
       throw new InputError(
         "too-long",
@@ -145,6 +162,7 @@ function localModel(
     trainedOn,
     score,
     async scoreTokens(ids, scoreOptions = {}) {
+      if (scoreOptions.trace !== undefined) throw noTraceOfTokens(scoreOptions.trace);
       const pattern = gated ? (options.gatingTokenPattern ?? promptEnding(await chat())) : null;
       const requests = ids.map((sequence) =>
         request(sequence, pattern && findGatingPosition(sequence, pattern)),
@@ -160,6 +178,20 @@ function localModel(
     close: () => backbone.close(),
     [Symbol.asyncDispose]: () => backbone.close(),
   };
+}
+
+/** A sequence, the rows that its score is made of, and what its trace makes of those between. */
+interface ScoreRequest extends HiddenStatesRequest {
+  readonly positions: readonly number[];
+  readonly trace: TracePlan | null;
+}
+
+function noTraceOfTokens(unit: string): InputError {
+  return new InputError(
+    "unsupported-option",
+    `scoreTokens: expected no trace, got one by ${unit}: token ids do not say where the response starts`,
+    "give conversations to score",
+  );
 }
 
 function storedOptions(settings: ScorerDirectory["chat"]): ChatOptions {

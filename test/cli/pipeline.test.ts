@@ -281,7 +281,7 @@ test("compare ranks responses and splits the margin exactly", async () => {
     expect(probability).toBeGreaterThanOrEqual(0.5);
   }
   const people = await runCli(["compare", "--model", at("model")], { input });
-  expect(people.stdout).toMatch(/beats [ABC] by .*because/);
+  expect(people.stdout).toMatch(/[ABC] against [ABC]: [ABC] wins by \d/);
 });
 
 test("inspect tells a model, an embedding set and a checkpoint apart", async () => {
