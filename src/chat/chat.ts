@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { InputError } from "../errors.ts";
-import { type ChatFiles, readChatFiles } from "./chat-files.ts";
+import { type ChatFiles, readChatFiles, requireTemplate } from "./chat-files.ts";
 import { parseChatTemplate } from "./chat-template.ts";
 import { ConversationEncoder, type EncodedConversation } from "./conversation-encoder.ts";
 import { trainedBos } from "./known-checkpoints.ts";
 import type { Message } from "./messages.ts";
+import { type PolicyTemplate, policyOf } from "./policy-template.ts";
 import { type BosRule, bosTokenOf, controlTokens, decideBos } from "./special-tokens.ts";
 import { buildTokenizer, type Tokenizer } from "./tokenizer.ts";
 
@@ -51,6 +52,10 @@ export interface Chat {
   encode(messages: readonly Message[]): EncodedConversation;
   /** Encodes a prompt with the generation header, the part that all its responses share. */
   encodePrompt(messages: readonly Message[]): number[];
+  /** Encodes text in which control tokens are written out and act; BOS as in conversations. Text from strangers needs a reader first. */
+  encodeText(text: string): number[];
+  /** What it takes to read text that this template has rendered. */
+  readonly template: PolicyTemplate;
   /** The vocabulary's entries for ids, as Hugging Face's `convert_ids_to_tokens` names them. */
   tokensOf(ids: readonly number[]): string[];
 }
@@ -89,14 +94,7 @@ export function chatFromFiles(
   options: ChatOptions = {},
   tokenizer: Tokenizer = buildTokenizer(files.tokenizer, files.config),
 ): Chat {
-  const source = options.chatTemplate ?? files.chatTemplate;
-  if (source === null) {
-    throw new InputError(
-      "missing-chat-template",
-      `${directory}: expected a chat template, got none in tokenizer_config.json or chat_template.jinja`,
-      "pass the template that the model was trained with: --chat-template FILE",
-    );
-  }
+  const source = options.chatTemplate ?? requireTemplate(files, directory);
   if (options.gatingPattern?.length === 0) {
     throw new RangeError("openChat: gatingPattern must hold at least one id, got []");
   }
@@ -134,6 +132,8 @@ export function chatFromFiles(
     maxId: tokenizer.maxId,
     encode: (messages) => encoder.encode(messages, gatingPattern),
     encodePrompt: (messages) => encoder.encodePrompt(messages),
+    encodeText: (text) => encoder.encodeText(text),
+    template: policyOf(directory, source, files, control),
     tokensOf: (ids) => ids.map((id) => tokenizer.tokenOf(id)),
   };
 }
