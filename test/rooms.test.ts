@@ -23,6 +23,7 @@ const ORDER = [
   "configuration",
   "evaluation",
   "report",
+  "server",
   "index.ts",
   "cli",
 ];
