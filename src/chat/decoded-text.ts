@@ -33,6 +33,8 @@ export interface DecodedTextReader {
    *   more than one does, or a message holds control tokens; `prompt-mismatch`.
    */
   read(text: string, prompt?: string): DecodedConversation;
+  /** Reads a response's text behind messages that the template renders. @throws as `read` does */
+  readAnswer(prompt: readonly Message[], response: string): DecodedConversation;
 }
 
 /**
@@ -63,7 +65,12 @@ export function decodedTextReader(policy: PolicyTemplate): DecodedTextReader {
     }
     return reader;
   };
-  return {
+  const template = parseChatTemplate(policy.source, policy.specialTokens);
+  const reader: DecodedTextReader = {
+    readAnswer(prompt, response) {
+      const rendered = template.render(prompt, true);
+      return reader.read(rendered + response, rendered);
+    },
     read(text, prompt) {
       const date = (dated && DATE.exec(text)?.[1]) || null;
       if (!policy.looseSpaces) return readerOf(date, false).read(text, prompt);
@@ -75,6 +82,7 @@ export function decodedTextReader(policy: PolicyTemplate): DecodedTextReader {
       }
     },
   };
+  return reader;
 }
 
 const DATE = /Today Date: (\d{2} [A-Z][a-z]{2} \d{4})\n/;

@@ -1,6 +1,6 @@
 // The program of the child process in which an isolated model lives (isolated-model.ts starts it and speaks with it).
 
-import type { Message } from "../chat/messages.ts";
+import type { Scorable } from "../chat/messages.ts";
 import type { Score, ScoreOptions } from "../reward-model.ts";
 import type { LocalRewardModel } from "../scoring/local-model.ts";
 import {
@@ -79,7 +79,7 @@ async function run(id: number, task: Task, call: RunningCall): Promise<OpenedMod
   };
   switch (task.method) {
     case "score":
-      await sendScores(id, call, await model.score(call.items as Message[][], options));
+      await sendScores(id, call, await model.score(call.items as Scorable[], options));
       return undefined;
     case "scoreTokens":
       await sendScores(id, call, await model.scoreTokens(call.items as number[][], options));

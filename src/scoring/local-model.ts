@@ -9,7 +9,7 @@ import {
 } from "../backbone/backbone.ts";
 import { type Chat, type ChatOptions, openChat } from "../chat/chat.ts";
 import { findGatingPosition } from "../chat/gating-position.ts";
-import { type Message, validateConversation } from "../chat/messages.ts";
+import { type Message, type Scorable, validateConversation } from "../chat/messages.ts";
 import { encodeWithin } from "../chat/overlong.ts";
 import { requireVocabulary } from "../chat/vocabulary.ts";
 import { locateCheckpoint } from "../checkpoint/location.ts";
@@ -30,6 +30,8 @@ export interface LocalModelOptions extends ChatOptions, BackboneOptions {
 
 /** A reward model with tokens and a backbone of its own, unlike one that a service runs. */
 export interface LocalRewardModel extends RewardModel {
+  /** Scores messages, and tokenized conversations among them as `scoreTokens` does. */
+  score(conversations: readonly Scorable[], options?: ScoreOptions): Promise<Score[]>;
   /**
    * Scores tokenized conversations.
    *
@@ -117,22 +119,33 @@ function localModel(
     });
   };
 
-  const score = async (conversations: readonly (readonly Message[])[], scoreOptions: ScoreOptions = {}) => {
-    const opened = await chat();
-    const requests = conversations.map((conversation, index) => {
-      const what = conversations.length === 1 ? "score" : `score: conversation ${index}`;
-      const messages = validateConversation(conversation, what);
-      const result = encodeWithin(opened, messages, backbone.maxTokens, "reject");
-      if ("encoded" in result) {
-        const { ids, gatingPosition } = result.encoded;
-        return request(ids, gated ? gatingPosition : null);
+  let ending: Promise<readonly number[]> | undefined;
+  const gatingTokenPattern = () =>
+    (ending ??= options.gatingTokenPattern
+      ? Promise.resolve(options.gatingTokenPattern)
+      : chat().then(promptEnding));
+
+  const encode = async (conversation: Scorable, what: string): Promise<HiddenStatesRequest> => {
+    if ("ids" in conversation) {
+      const { ids } = conversation;
+      if (ids.length > backbone.maxTokens) {
+        throw tooLong(what, `too long: ${ids.length} tokens, limit ${backbone.maxTokens}`);
       }
-      throw new InputError(
-        "too-long",
-        `${what}: ${result.rejected}`,
-        "shorten the conversation, or use a backbone with a longer context",
-      );
-    });
+      return request(ids, gated ? findGatingPosition(ids, await gatingTokenPattern()) : null);
+    }
+    const messages = validateConversation(conversation, what);
+    const result = encodeWithin(await chat(), messages, backbone.maxTokens, "reject");
+    if ("rejected" in result) throw tooLong(what, result.rejected);
+    const { ids, gatingPosition } = result.encoded;
+    return request(ids, gated ? gatingPosition : null);
+  };
+
+  const score = async (conversations: readonly Scorable[], scoreOptions: ScoreOptions = {}) => {
+    const requests: HiddenStatesRequest[] = [];
+    for (const [index, conversation] of conversations.entries()) {
+      const what = conversations.length === 1 ? "score" : `score: conversation ${index}`;
+      requests.push(await encode(conversation, what));
+    }
     return scoreRequests(requests, scoreOptions);
   };
 
@@ -142,13 +155,11 @@ function localModel(
     transform,
     trainedOn,
     score,
-    async scoreTokens(ids, scoreOptions = {}) {
-      const pattern = gated ? (options.gatingTokenPattern ?? promptEnding(await chat())) : null;
-      const requests = ids.map((sequence) =>
-        request(sequence, pattern && findGatingPosition(sequence, pattern)),
-      );
-      return scoreRequests(requests, scoreOptions);
-    },
+    scoreTokens: (sequences, scoreOptions) =>
+      score(
+        sequences.map((ids) => ({ ids })),
+        scoreOptions,
+      ),
     async compare(prompt, responses, scoreOptions): Promise<Comparison> {
       if (responses.length < 2)
         throw new RangeError(`compare: expected at least two responses, got ${responses.length}`);
@@ -158,6 +169,11 @@ function localModel(
     close: () => backbone.close(),
     [Symbol.asyncDispose]: () => backbone.close(),
   };
+}
+
+function tooLong(what: string, problem: string): InputError {
+  const remedy = "shorten the conversation, or use a backbone with a longer context";
+  return new InputError("too-long", `${what}: ${problem}`, remedy);
 }
 
 function storedOptions(settings: ScorerDirectory["chat"]): ChatOptions {

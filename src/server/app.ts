@@ -17,24 +17,37 @@
 import { Hono } from "hono";
 import { pino } from "pino";
 import type { z } from "zod";
+import type { TextReader } from "../chat/text-reader.ts";
 import { type Access, OPEN_ACCESS } from "./access.ts";
 import { readBody } from "./body.ts";
 import { answerJson, startCall } from "./call.ts";
 import { HttpError } from "./errors.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { createMetrics, type ServerMetrics } from "./metrics.ts";
+import { addClassifyRoute } from "./routes/classify.ts";
 import { addCompareRoute } from "./routes/compare.ts";
+import { addGetRewardRoute } from "./routes/get-reward.ts";
 import { addHealthRoutes } from "./routes/health.ts";
 import { addMetricsRoute } from "./routes/metrics.ts";
 import { addModelRoute } from "./routes/model.ts";
 import { addOpenApiRoute } from "./routes/openapi.ts";
 import { addPageRoutes } from "./routes/page.ts";
+import { addRerankRoutes } from "./routes/rerank.ts";
 import { addScoreRoute } from "./routes/score.ts";
+import { addScoreEvaluationRoute } from "./routes/score-evaluation.ts";
+import { addSlimeRoutes } from "./routes/slime.ts";
+import { addVerifyRoute } from "./routes/verify.ts";
 import type { ScoringService } from "./service.ts";
 
 const ROUTES: readonly ((app: ServerApp) => void)[] = [
   addScoreRoute,
   addCompareRoute,
+  addGetRewardRoute,
+  addScoreEvaluationRoute,
+  addSlimeRoutes,
+  addVerifyRoute,
+  addClassifyRoute,
+  addRerankRoutes,
   addModelRoute,
   addHealthRoutes,
   addMetricsRoute,
@@ -49,6 +62,8 @@ export interface AppOptions {
   /** Where a line per request goes. Default: nowhere. */
   readonly log?: Logger;
   readonly metrics?: ServerMetrics;
+  /** How text from trainers is read. Default: not at all. */
+  readonly text?: () => Promise<TextReader>;
 }
 
 /** The log that routes write to; a pino logger is one. */
@@ -91,6 +106,8 @@ export interface ServerApp {
   readonly service: ScoringService;
   readonly limits: Limits;
   readonly metrics: ServerMetrics;
+  /** Opened when first asked for. @throws {InputError} What its template or the model's tokenizer refuses. */
+  text(): Promise<TextReader>;
   /** All that were added so far, in order. */
   readonly routes: readonly AddedRoute[];
   get(route: RouteDescription, handler: (call: Call) => Answer): void;
@@ -127,6 +144,7 @@ export function createApp(
     service,
     limits,
     metrics,
+    text: options.text ?? refuseText,
     routes,
     get: (route, handler) => add({ ...route, method: "GET" }, (_, call) => handler(call)),
     post: (route, handler) =>
@@ -144,6 +162,15 @@ export function createApp(
   );
   return hono;
 }
+
+const refuseText = async (): Promise<never> => {
+  throw new HttpError(
+    501,
+    "no-text-mode",
+    "text: expected a server that reads decoded text, got one that does not",
+    "start it with --text raw or --text retemplate=NAME, or send messages to /v1/score",
+  );
+};
 
 /** 404, or 405 with the methods that the path has. */
 function unknownRoute(method: string, path: string, routes: readonly AddedRoute[]): HttpError {

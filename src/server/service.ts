@@ -1,6 +1,6 @@
 // What routes know of inference: conversations in, a score or the reason against one out. Where and how it runs is behind it.
 
-import type { Message } from "../chat/messages.ts";
+import type { Scorable } from "../chat/messages.ts";
 import type { InputError } from "../errors.ts";
 import type { Objective, Score, ScoreOptions } from "../reward-model.ts";
 
@@ -46,7 +46,7 @@ export interface ScoringService {
    * @throws The signal's reason, at once when it aborts; what is queued is then computed no more.
    */
   score(
-    conversations: readonly (readonly Message[])[],
+    conversations: readonly Scorable[],
     options?: ScoringOptions,
   ): Promise<readonly (Score | InputError)[]>;
   health(): ServiceHealth;
