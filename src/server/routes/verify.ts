@@ -54,7 +54,7 @@ function messagesOf({ responses_create_params: params, response }: z.output<type
 const itemSchema = z.looseObject({
   type: z.string().default("message"),
   role: z.string().optional(),
-  content: z.unknown(),
+  content: z.unknown().optional(),
 });
 
 /** The messages among items, in order. */
