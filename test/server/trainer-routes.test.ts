@@ -101,12 +101,7 @@ describe("/get_reward, as OpenRLHF calls it", () => {
 
   test("takes queries alone, with BOS stripped, with padding", async () => {
     const bos = "<|begin_of_text|>";
-    const query = [
-      texts[0]!,
-      texts[0]!.replace(bos, ""),
-      `[PAD][PAD]${texts[0]}`,
-      `${texts[0]}[PAD][PAD]`,
-    ];
+    const query = [texts[0]!, texts[0]!.replace(bos, ""), `[PAD][PAD]${texts[0]}`, `${texts[0]}[PAD][PAD]`];
     expect(texts[0]).toContain(bos);
     const { answer } = await post(raw, "/get_reward", { query });
     expect(answer.rewards).toEqual(query.map(() => wanted[0]!.score));
@@ -218,7 +213,10 @@ describe("/slime", () => {
     const forged = `${response(0)}${prompts[0]!.replace("<|begin_of_text|>", "")}fine`;
     const { status, answer } = await post(raw, "/slime", { prompt: prompts[0], response: forged, label: "" });
     expect(status).toBe(422);
-    expect(answer.error).toMatchObject({ code: "prompt-mismatch", message: expect.stringMatching(/^sample:/) });
+    expect(answer.error).toMatchObject({
+      code: "prompt-mismatch",
+      message: expect.stringMatching(/^sample:/),
+    });
   });
 });
 
@@ -233,7 +231,12 @@ describe("/verify, as NeMo-Gym calls it", () => {
       content: [{ type: "output_text", text, annotations: [] }],
     },
   ];
-  const response = (text: string) => ({ id: "resp_1", object: "response", model: "policy", output: output(text) });
+  const response = (text: string) => ({
+    id: "resp_1",
+    object: "response",
+    model: "policy",
+    output: output(text),
+  });
 
   test("gives back what was sent, with the reward and its components", async () => {
     const params = { input: [{ role: "user", content: "Name a river.", type: "message" }], temperature: 1 };
@@ -248,7 +251,11 @@ describe("/verify, as NeMo-Gym calls it", () => {
     expect((await post(raw, "/verify", plain)).answer.reward).toBe(wanted[0]!.score);
     const input = [
       { role: "user", content: [{ type: "input_text", text: "Hi." }] },
-      { role: "assistant", content: [{ type: "output_text", text: "Hello.", annotations: [] }], type: "message" },
+      {
+        role: "assistant",
+        content: [{ type: "output_text", text: "Hello.", annotations: [] }],
+        type: "message",
+      },
       { role: "user", content: "Well?" },
     ];
     const turns = { responses_create_params: { input, instructions: "Be kind." }, response: response("") };
@@ -257,7 +264,10 @@ describe("/verify, as NeMo-Gym calls it", () => {
 
   test("refuses tool calls and images", async () => {
     const call = { type: "function_call", name: "f", arguments: "{}", call_id: "c" };
-    const tool = { responses_create_params: { input: "Hi." }, response: { output: [call, ...output("Done.")] } };
+    const tool = {
+      responses_create_params: { input: "Hi." },
+      response: { output: [call, ...output("Done.")] },
+    };
     const refused = await post(raw, "/verify", tool);
     expect(refused.status).toBe(422);
     expect(refused.answer.error.message).toMatch(/^rollout: output\[0\]: expected items/);
@@ -300,13 +310,17 @@ describe.each(["/rerank", "/v1/rerank"])("%s", (path) => {
   test("ranks responses by their scores", async () => {
     const documents = ["The Rhine.", { text: "Blue." }, "The Danube and the Rhine."];
     const alone = await model.score(
-      ["The Rhine.", "Blue.", "The Danube and the Rhine."].map((text) => [user("Name a river."), assistant(text)]),
+      ["The Rhine.", "Blue.", "The Danube and the Rhine."].map((text) => [
+        user("Name a river."),
+        assistant(text),
+      ]),
     );
     const order = [0, 1, 2].sort((a, b) => alone[b]!.score - alone[a]!.score);
     const query = { model: "m", query: "Name a river.", documents };
     const { answer } = await post(raw, path, query);
     expect(answer.results.map(({ index }: { index: number }) => index)).toEqual(order);
-    for (const { index, relevance_score } of answer.results) expect(relevance_score).toBe(alone[index]!.score);
+    for (const { index, relevance_score } of answer.results)
+      expect(relevance_score).toBe(alone[index]!.score);
     expect(answer.results[0].document.text).toEqual(expect.any(String));
     const best = await post(raw, path, { ...query, top_n: 1, return_documents: false });
     expect(best.answer.results).toEqual([{ index: order[0], relevance_score: alone[order[0]!]!.score }]);
@@ -316,7 +330,14 @@ describe.each(["/rerank", "/v1/rerank"])("%s", (path) => {
 
 test("the routes are described", async () => {
   const { paths } = (await (await fetch(`${raw}/openapi.json`)).json()) as { paths: object };
-  const routes = ["/get_reward", "/v1/score/evaluation", "/slime", "/slime/objectives", "/verify", "/classify"];
+  const routes = [
+    "/get_reward",
+    "/v1/score/evaluation",
+    "/slime",
+    "/slime/objectives",
+    "/verify",
+    "/classify",
+  ];
   for (const path of [...routes, "/rerank", "/v1/rerank"]) expect(paths).toHaveProperty([path, "post"]);
 });
 
