@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 
 const page = readFileSync(join(import.meta.dirname, "../../docs/trainers.md"), "utf8");
-const programs = [...page.matchAll(/```python\n([^]*?)```/g)].map((match) => match[1]!);
+const programs = [...page.matchAll(/```python\n([\s\S]*?)```/g)].map((match) => match[1]!);
 const hasPython = spawnSync("python3", ["--version"]).status === 0;
 const withPython = (title: string) => (hasPython ? title : `${title} (skipped: no python3)`);
 
