@@ -3,8 +3,8 @@
 
 import type { Message } from "../chat/messages.ts";
 import { InputError } from "../errors.ts";
-import type { Comparison, RewardModel, Score, ScoreOptions } from "../reward-model.ts";
-import type { LocalModelOptions } from "../scoring/local-model.ts";
+import type { Comparison, Score, ScoreOptions } from "../reward-model.ts";
+import type { LocalModelOptions, LocalRewardModel } from "../scoring/local-model.ts";
 
 /** A method of the model. Its list (conversations, token ids, responses) comes before, in `items`. */
 export type Task =
@@ -35,7 +35,8 @@ export type Reply = { readonly call: number } /** In tokens; of an `open` in byt
 );
 
 /** What `open` is done with. */
-export interface OpenedModel extends Pick<RewardModel, "objectives" | "marginScale" | "transform"> {
+export interface OpenedModel
+  extends Pick<LocalRewardModel, "objectives" | "marginScale" | "transform" | "arithmetic"> {
   /** Whether the model directory holds the prompts of its training. */
   readonly knowsPrompts: boolean;
 }

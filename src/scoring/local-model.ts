@@ -31,6 +31,8 @@ export interface LocalModelOptions extends ChatOptions, BackboneOptions {
 
 /** A reward model with tokens and a backbone of its own, unlike one that a service runs. */
 export interface LocalRewardModel extends RewardModel {
+  /** What its backbone computes in and on, and the longest conversation that it takes, in tokens. */
+  readonly arithmetic: Pick<Backbone, "dtype" | "device" | "maxTokens">;
   /**
    * Scores tokenized conversations.
    *
@@ -138,10 +140,12 @@ function localModel(
     return scoreRequests(requests, scoreOptions);
   };
 
+  const { dtype, device, maxTokens } = backbone;
   return {
     objectives,
     marginScale,
     transform,
+    arithmetic: { dtype, device, maxTokens },
     trainedOn,
     score,
     async scoreTokens(ids, scoreOptions = {}) {
