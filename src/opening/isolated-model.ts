@@ -31,26 +31,31 @@ import {
 export async function openIsolatedModel(
   { directory, name: location }: LocatedCheckpoint,
   { onQuantize: onProgress, onNote, signal, ...options }: LocalModelOptions,
-): Promise<LocalRewardModel> {
+): Promise<IsolatedModel> {
   const remote = startModelProcess();
   try {
     const watch = { onProgress, onNote, signal };
     const { value } = await remote.call({ method: "open", location, options }, [], watch);
-    const { objectives, marginScale, transform, knowsPrompts } = value as OpenedModel;
+    const { objectives, marginScale, transform, arithmetic, knowsPrompts } = value as OpenedModel;
     const trainedOn = knowsPrompts ? (await readTrainingPrompts(directory)).trainedOn : null;
     return {
       objectives,
       marginScale,
       transform,
+      arithmetic,
       trainedOn,
-      async score(conversations, scoreOptions) {
-        return (await remote.call({ method: "score" }, conversations, scoreOptions)).scores;
+      ended: remote.ended,
+      pid: remote.pid,
+      async score(conversations, { signal, onProgress, ...options } = {}) {
+        return (await remote.call({ method: "score", options }, conversations, { signal, onProgress }))
+          .scores;
       },
-      async scoreTokens(ids, scoreOptions) {
-        return (await remote.call({ method: "scoreTokens" }, ids, scoreOptions)).scores;
+      async scoreTokens(ids, { signal, onProgress, ...options } = {}) {
+        return (await remote.call({ method: "scoreTokens", options }, ids, { signal, onProgress })).scores;
       },
-      async compare(prompt, responses, scoreOptions) {
-        const { scores, value } = await remote.call({ method: "compare", prompt }, responses, scoreOptions);
+      async compare(prompt, responses, { signal, onProgress, ...options } = {}) {
+        const watch = { signal, onProgress };
+        const { scores, value } = await remote.call({ method: "compare", prompt, options }, responses, watch);
         return { responses: scores, ...(value as Ranked) };
       },
       close: remote.close,
@@ -62,6 +67,16 @@ export async function openIsolatedModel(
   }
 }
 
+/** A model in a process that may die under it. */
+export interface IsolatedModel extends LocalRewardModel {
+  /** Resolves when the process has ended, however it did, with what every later call rejects with. */
+  readonly ended: Promise<ModelProcessEnded>;
+  readonly pid: number | undefined;
+}
+
+/** Why calls to an isolated model reject once its process is gone; what a call itself does wrong is another error. */
+export class ModelProcessEnded extends Error {}
+
 interface CallResult {
   readonly scores: Score[];
   readonly value: unknown;
@@ -70,6 +85,8 @@ interface CallResult {
 interface ModelProcess {
   /** Runs a task in the child, on a list that is sent in chunks. */
   call(task: Task, items?: Iterable<unknown>, options?: CallOptions): Promise<CallResult>;
+  readonly ended: Promise<ModelProcessEnded>;
+  readonly pid: number | undefined;
   close(): Promise<void>;
 }
 
@@ -90,18 +107,23 @@ function startModelProcess(): ModelProcess {
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const calls = new Map<number, PendingCall>();
   let lastCall = 0;
-  let ended: Error | null = null;
+  let ended: ModelProcessEnded | null = null;
+  let tellEnd: (reason: ModelProcessEnded) => void = () => {};
+  const whenEnded = new Promise<ModelProcessEnded>((resolve) => {
+    tellEnd = resolve;
+  });
   let closing = false;
 
-  const end = (reason: Error) => {
-    ended ??= reason;
+  const end = (reason: string) => {
+    ended ??= new ModelProcessEnded(reason);
+    tellEnd(ended);
     for (const { reject } of calls.values()) reject(ended);
   };
-  child.on("error", end);
+  child.on("error", ({ message }) => end(message));
   child.once("exit", (code, signal) => {
     const how = signal === null ? `ended with exit code ${code}` : `was killed by ${signal}`;
     const why = signal === "SIGKILL" ? "the machine may be out of memory; " : "";
-    end(new Error(`isolated model: the model's process ${how}; ${why}open the model again`));
+    end(`isolated model: the model's process ${how}; ${why}open the model again`);
   });
 
   // Resolves when the message has left. A child that cannot be reached is about to be reported by `exit`.
@@ -168,9 +190,11 @@ function startModelProcess(): ModelProcess {
         if (calls.size === 0 && !closing) keepAlive(child, false);
       }
     },
+    ended: whenEnded,
+    pid: child.pid,
     async close() {
       closing = true;
-      end(new Error("isolated model: the model is closed"));
+      end("isolated model: the model is closed");
       child.ref();
       child.kill("SIGKILL"); // It owns nothing that would have to be put in order.
       if (child.pid !== undefined) await exited;

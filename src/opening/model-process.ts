@@ -48,8 +48,10 @@ process.on("message", (request: Request) => {
 });
 // The parent has closed the model or is gone: nobody waits for the rest.
 process.on("disconnect", () => process.exit());
-// Ctrl-C reaches every process of a terminal; what becomes of the model is for the parent to decide.
+// Ctrl-C reaches every process of a terminal, and service managers end whole groups of processes; what becomes of the model is
+// for the parent to decide.
 process.on("SIGINT", () => {});
+process.on("SIGTERM", () => {});
 
 async function answer(id: number, task: Task, call: RunningCall): Promise<void> {
   try {
@@ -69,11 +71,12 @@ async function run(id: number, task: Task, call: RunningCall): Promise<OpenedMod
       onQuantize: (done, total) => reply({ kind: "progress", call: id, done, total }),
       onNote: (line) => reply({ kind: "note", call: id, line }),
     });
-    const { objectives, marginScale, transform, trainedOn } = model;
-    return { objectives, marginScale, transform, knowsPrompts: trainedOn !== null };
+    const { objectives, marginScale, transform, arithmetic, trainedOn } = model;
+    return { objectives, marginScale, transform, arithmetic, knowsPrompts: trainedOn !== null };
   }
   if (!model) throw new Error("isolated model: the model is not open");
   const options: ScoreOptions = {
+    ...task.options,
     signal: call.controller.signal,
     onProgress: (done, total) => reply({ kind: "progress", call: id, done, total }),
   };

@@ -9,7 +9,7 @@ import {
 } from "../backbone/backbone.ts";
 import { type Chat, type ChatOptions, openChat } from "../chat/chat.ts";
 import { findGatingPosition } from "../chat/gating-position.ts";
-import { type Message, type Scorable, validateConversation } from "../chat/messages.ts";
+import { isTokenized, type Message, type Scorable, validateConversation } from "../chat/messages.ts";
 import { encodeWithin } from "../chat/overlong.ts";
 import { requireVocabulary } from "../chat/vocabulary.ts";
 import { locateCheckpoint } from "../checkpoint/location.ts";
@@ -19,6 +19,7 @@ import type { Comparison, RewardModel, Score, ScoreOptions } from "../reward-mod
 import type { ScorerDirectory } from "./model-directory.ts";
 import { compareScores } from "./ranking.ts";
 import { toScore } from "./score-parts.ts";
+import { steerScorer } from "./scorer.ts";
 
 /** How its chat and its backbone are opened. */
 export interface LocalModelOptions extends ChatOptions, BackboneOptions {
@@ -32,6 +33,8 @@ export interface LocalModelOptions extends ChatOptions, BackboneOptions {
 export interface LocalRewardModel extends RewardModel {
   /** Scores messages, and tokenized conversations among them as `scoreTokens` does. */
   score(conversations: readonly Scorable[], options?: ScoreOptions): Promise<Score[]>;
+  /** What its backbone computes in and on, and the longest conversation that it takes, in tokens. */
+  readonly arithmetic: Pick<Backbone, "dtype" | "device" | "maxTokens">;
   /**
    * Scores tokenized conversations.
    *
@@ -111,9 +114,10 @@ function localModel(
     requests: readonly HiddenStatesRequest[],
     scoreOptions: ScoreOptions,
   ): Promise<Score[]> => {
+    const { forPrompt } = steerScorer(scorer, scoreOptions.steering, location);
     const states = await backbone.hiddenStates(requests, scoreOptions);
     return states.map((rows, index) => {
-      const parts = scorer.forPrompt(rows.subarray(0, H))(rows.subarray(-H)); // the first of them, the last of them
+      const parts = forPrompt(rows.subarray(0, H))(rows.subarray(-H)); // the first of them, the last of them
       const tokens = requests[index]!.ids.length;
       return toScore(parts, objectives, { index, tokens, dtype: backbone.dtype, model: location });
     });
@@ -126,7 +130,7 @@ function localModel(
       : chat().then(promptEnding));
 
   const encode = async (conversation: Scorable, what: string): Promise<HiddenStatesRequest> => {
-    if ("ids" in conversation) {
+    if (isTokenized(conversation)) {
       const { ids } = conversation;
       if (ids.length > backbone.maxTokens) {
         throw tooLong(what, `too long: ${ids.length} tokens, limit ${backbone.maxTokens}`);
@@ -149,10 +153,12 @@ function localModel(
     return scoreRequests(requests, scoreOptions);
   };
 
+  const { dtype, device, maxTokens } = backbone;
   return {
     objectives,
     marginScale,
     transform,
+    arithmetic: { dtype, device, maxTokens },
     trainedOn,
     score,
     scoreTokens: (sequences, scoreOptions) =>

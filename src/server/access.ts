@@ -1,6 +1,7 @@
 // Who may call.
 
 import { createHash, timingSafeEqual } from "node:crypto";
+import { InputError } from "../errors.ts";
 import { HttpError } from "./errors.ts";
 
 export interface Access {
@@ -56,4 +57,29 @@ export const LOOPBACK_ACCESS: Access = {
 export function isLoopback(host: string): boolean {
   const name = host.replace(/^\[(.*)\]$/, "$1");
   return name === "localhost" || name === "::1" || /^127(\.\d{1,3}){3}$/.test(name);
+}
+
+/**
+ * The access that an address asks for: keys where there are any; else this machine alone, by its own name.
+ *
+ * @throws {InputError} `missing-api-key` where others could call without a key and the caller has not said that they may;
+ *   `bad-api-key` for a key that no header can carry.
+ */
+export function createAccess(host: string, keys: readonly string[], allowAnonymous: boolean): Access {
+  for (const key of keys) {
+    if (/^[\x21-\x7e]+$/.test(key)) continue;
+    throw new InputError(
+      "bad-api-key",
+      `serve: expected API keys of visible ASCII characters, got one of ${key.length} characters with others, or an empty one`,
+      "make one with: openssl rand -hex 32",
+    );
+  }
+  if (keys.length > 0) return keyAccess(keys);
+  if (allowAnonymous) return OPEN_ACCESS;
+  if (isLoopback(host)) return LOOPBACK_ACCESS;
+  throw new InputError(
+    "missing-api-key",
+    `serve: expected an API key for ${host}, which others can reach, got none`,
+    "give --api-key-file or ARMORM_API_KEY; or --allow-anonymous, if everybody who reaches it may use it",
+  );
 }

@@ -64,6 +64,8 @@ export interface AppOptions {
   readonly metrics?: ServerMetrics;
   /** How text from trainers is read. Default: not at all. */
   readonly text?: () => Promise<TextReader>;
+  /** Whether the log gets what clients send, messages included. Default false. */
+  readonly logMessages?: boolean;
 }
 
 /** The log that routes write to; a pino logger is one. */
@@ -125,7 +127,12 @@ export function createApp(
   service: ScoringService,
   options: AppOptions = {},
 ): Pick<Hono, "fetch" | "request"> {
-  const { limits = DEFAULT_LIMITS, access = OPEN_ACCESS, metrics = createMetrics() } = options;
+  const {
+    limits = DEFAULT_LIMITS,
+    access = OPEN_ACCESS,
+    metrics = createMetrics(),
+    logMessages = false,
+  } = options;
   const log = options.log ?? pino({ level: "silent" });
   const hono = new Hono();
   const routes: AddedRoute[] = [];
@@ -148,9 +155,11 @@ export function createApp(
     routes,
     get: (route, handler) => add({ ...route, method: "GET" }, (_, call) => handler(call)),
     post: (route, handler) =>
-      add({ ...route, method: "POST" }, async (request, call) =>
-        handler(await readBody(request, route.body, limits), call),
-      ),
+      add({ ...route, method: "POST" }, async (request, call) => {
+        const body = await readBody(request, route.body, limits);
+        if (logMessages) call.note({ body });
+        return handler(body, call);
+      }),
   };
   for (const addRoute of ROUTES) addRoute(app);
 

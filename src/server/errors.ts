@@ -73,13 +73,20 @@ export class Unavailable extends HttpError {
 /** The status of a thrown value and what its caller may know of it. Faults of the server keep their details to its log. */
 export function toHttpError(error: unknown): HttpError {
   if (error instanceof HttpError) return error;
-  if (error instanceof InputError) return new HttpError(422, error.code, error.message, error.remedy);
+  if (error instanceof InputError)
+    return new HttpError(statusOf(error), error.code, error.message, error.remedy);
   return new HttpError(
     500,
     "internal",
     "server: expected an answer, got a fault of its own",
     "the server's log has the details under this request's x-request-id",
   );
+}
+
+/** Most of what the library refuses is the caller's to mend; an engine elsewhere and damaged weights are not. */
+function statusOf({ code }: InputError): number {
+  if (code.startsWith("remote-")) return 502;
+  return code === "not-finite" ? 500 : 422;
 }
 
 /** What one item of many is given in place of its result. */

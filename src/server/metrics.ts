@@ -1,5 +1,6 @@
 // Counts and times in Prometheus' text format, version 0.0.4.
 
+import { readFileSync } from "node:fs";
 import type { ServiceHealth } from "./service.ts";
 
 export interface ServerMetrics {
@@ -38,7 +39,7 @@ export function createMetrics(): ServerMetrics {
       computing.observe({}, seconds);
     },
     restarted: () => restarts.add({}),
-    render({ ready, workers, queued, draining }) {
+    render({ ready, workers, queued, draining, pids }) {
       const { rss } = process.memoryUsage();
       return [
         requests,
@@ -52,6 +53,11 @@ export function createMetrics(): ServerMetrics {
         gauge("armorm_workers", "Processes that compute.", workers),
         gauge("armorm_workers_ready", "Processes that can compute now.", ready),
         gauge("armorm_draining", "1 while the server stops.", draining ? 1 : 0),
+        gauge(
+          "armorm_workers_resident_memory_bytes",
+          "Memory of the processes that compute, together.",
+          memoryOf(pids),
+        ),
         gauge("process_resident_memory_bytes", "Memory of the server's own process.", rss),
         gauge("process_uptime_seconds", "Since the server's own process began.", process.uptime()),
       ]
@@ -59,6 +65,18 @@ export function createMetrics(): ServerMetrics {
         .join("");
     },
   };
+}
+
+/** Resident bytes of processes, as Linux tells them; 0 elsewhere. Pages that several share count for each. */
+function memoryOf(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => {
+    try {
+      const [, resident] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "latin1")) ?? [];
+      return sum + 1024 * Number(resident ?? 0);
+    } catch {
+      return sum; // it has just ended, or this is no Linux
+    }
+  }, 0);
 }
 
 type Labels = Readonly<Record<string, string>>;

@@ -28,6 +28,8 @@ export interface ServiceHealth {
   /** Processes that can compute now, of all. */
   readonly ready: number;
   readonly workers: number;
+  /** Of those that run now. */
+  readonly pids: readonly number[];
   /** The server stops: what is queued is finished, nothing more is taken. */
   readonly draining: boolean;
   /** Conversations that wait. */

@@ -262,7 +262,7 @@ test("/health is 503 while nothing can compute; /health/live is not", async () =
     [{ ready: 1, draining: true }, "draining"],
   ] as const;
   for (const [state, status] of states) {
-    const other = createApp(fakeService({ health: () => ({ workers: 1, queued: 0, ...state }) }));
+    const other = createApp(fakeService({ health: () => ({ workers: 1, queued: 0, pids: [], ...state }) }));
     const response = await other.request("/health");
     expect([response.status, (await json<{ status: string }>(response)).status]).toEqual([503, status]);
     expect((await other.request("/health/live")).status).toBe(200);

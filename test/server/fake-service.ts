@@ -47,7 +47,7 @@ export function fakeService(overrides: Partial<ScoringService> = {}) {
       calls.push(options);
       return conversations.map(fakeScore);
     },
-    health: () => ({ ready: 1, workers: 1, draining: false, queued: 0 }),
+    health: () => ({ ready: 1, workers: 1, pids: [], draining: false, queued: 0 }),
     ...overrides,
   };
   return { ...service, calls };

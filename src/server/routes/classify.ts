@@ -7,12 +7,12 @@ import { HttpError } from "../errors.ts";
 import { messagesSchema, readConversation } from "../schemas.ts";
 import { scoreWhole } from "../whole-batch.ts";
 
-const ids = z.array(z.int());
+const ids = z.array(z.int().nonnegative()).min(1);
 const body = z
   .looseObject({
     model: z.string().nullish().meta({ description: "Not read: one model is served." }),
     input: z
-      .union([z.string(), ids.min(1), z.array(z.string()), z.array(ids)])
+      .union([z.string(), ids, z.array(z.string()), z.array(ids)])
       .optional()
       .meta({ description: "Decoded texts or token ids, one conversation or many." }),
     messages: messagesSchema.optional(),
