@@ -160,4 +160,5 @@ export { scoreBestOfNSets, scorePairSets } from "./scoring/score-embeddings.ts";
 export { type ScoreParts, toScore } from "./scoring/score-parts.ts";
 export type { Scorer } from "./scoring/scorer.ts";
 export { describeSteering, resolveSteering, steerScore } from "./scoring/steering.ts";
+export { type RunningServer, type ServeOptions, serve } from "./server/serve.ts";
 export type { BradleyTerryDirectory } from "./siblings/bradley-terry.ts";

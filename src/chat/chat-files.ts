@@ -58,6 +58,16 @@ export async function readChatFiles(directory: string): Promise<ChatFiles> {
   };
 }
 
+/** The checkpoint's chat template. @throws {InputError} `missing-chat-template` */
+export function requireTemplate({ chatTemplate }: ChatFiles, directory: string): string {
+  if (chatTemplate !== null) return chatTemplate;
+  throw new InputError(
+    "missing-chat-template",
+    `${directory}: expected a chat template, got none in tokenizer_config.json or chat_template.jinja`,
+    "pass the template that the model was trained with: --chat-template FILE",
+  );
+}
+
 /** A template is text, or there are several by name, of which `default` is the one for conversations. */
 function templateOf(value: unknown, directory: string): string | null {
   if (value === undefined || value === null) return null;

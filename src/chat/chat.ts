@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { InputError } from "../errors.ts";
-import { type ChatFiles, readChatFiles } from "./chat-files.ts";
+import { type ChatFiles, readChatFiles, requireTemplate } from "./chat-files.ts";
 import { parseChatTemplate } from "./chat-template.ts";
 import { ConversationEncoder, type EncodedConversation } from "./conversation-encoder.ts";
 import { trainedBos } from "./known-checkpoints.ts";
 import type { Message } from "./messages.ts";
+import { type PolicyTemplate, policyOf } from "./policy-template.ts";
 import { type BosRule, bosTokenOf, controlTokens, decideBos } from "./special-tokens.ts";
 import { buildTokenizer, type Tokenizer } from "./tokenizer.ts";
 
@@ -62,6 +63,10 @@ export interface Chat {
    * Cost: another encoding.
    */
   responseEnds(messages: readonly Message[]): number[];
+  /** Encodes text in which control tokens are written out and act; BOS as in conversations. Text from strangers needs a reader first. */
+  encodeText(text: string): number[];
+  /** What it takes to read text that this template has rendered. */
+  readonly template: PolicyTemplate;
   /** The vocabulary's entries for ids, as Hugging Face's `convert_ids_to_tokens` names them. */
   tokensOf(ids: readonly number[]): string[];
 }
@@ -100,14 +105,7 @@ export function chatFromFiles(
   options: ChatOptions = {},
   tokenizer: Tokenizer = buildTokenizer(files.tokenizer, files.config),
 ): Chat {
-  const source = options.chatTemplate ?? files.chatTemplate;
-  if (source === null) {
-    throw new InputError(
-      "missing-chat-template",
-      `${directory}: expected a chat template, got none in tokenizer_config.json or chat_template.jinja`,
-      "pass the template that the model was trained with: --chat-template FILE",
-    );
-  }
+  const source = options.chatTemplate ?? requireTemplate(files, directory);
   if (options.gatingPattern?.length === 0) {
     throw new RangeError("openChat: gatingPattern must hold at least one id, got []");
   }
@@ -146,6 +144,8 @@ export function chatFromFiles(
     encode: (messages) => encoder.encode(messages, gatingPattern),
     encodePrompt: (messages) => encoder.encodePrompt(messages),
     responseEnds: (messages) => encoder.responseEnds(messages),
+    encodeText: (text) => encoder.encodeText(text),
+    template: policyOf(directory, source, files, control),
     tokensOf: (ids) => ids.map((id) => tokenizer.tokenOf(id)),
   };
 }

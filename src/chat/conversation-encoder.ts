@@ -141,6 +141,14 @@ export class ConversationEncoder {
     });
   }
 
+  /** Encodes text as it stands: control tokens in it act. */
+  encodeText(text: string): number[] {
+    const stretches = this.tokenizer.encode(text);
+    const ids = idsOf(stretches);
+    this.fixBos(ids, stretches, text);
+    return ids;
+  }
+
   /** Responses to one prompt usually come one after the other, so the last prompt is kept. */
   private promptOf(
     messages: readonly Message[],

@@ -6,6 +6,19 @@ export interface Message {
   readonly content: string;
 }
 
+/** A conversation that was tokenized elsewhere, prompt and response. */
+export interface TokenizedConversation {
+  readonly ids: readonly number[];
+}
+
+/** What a model with a tokenizer of its own can score. */
+export type Scorable = readonly Message[] | TokenizedConversation;
+
+/** Whether a conversation comes as token ids. */
+export function isTokenized(conversation: Scorable): conversation is TokenizedConversation {
+  return !Array.isArray(conversation) && Array.isArray((conversation as TokenizedConversation | null)?.ids);
+}
+
 /**
  * Roles that may appear in a conversation. The list is closed because templates write the role between their own
  * special tokens: a free role would be a way to forge them, and a misspelt one would be scored as something else.

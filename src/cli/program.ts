@@ -17,6 +17,7 @@ import { pullCommand } from "./pull.ts";
 import { rankCommand } from "./rank.ts";
 import { reportCommand } from "./report.ts";
 import { scoreCommand } from "./score.ts";
+import { serveCommand } from "./serve.ts";
 import { statisticsCommand } from "./statistics.ts";
 import { trainCommand } from "./train.ts";
 import { verifyCommand } from "./verify.ts";
@@ -41,6 +42,7 @@ export function createProgram(): Command {
     rankCommand(),
     evaluateCommand(),
     verifyCommand(),
+    serveCommand(),
     reportCommand(),
     exportCommand(),
     importCommand(),

@@ -19,18 +19,21 @@ import type { OpenedModel, Ranked, Task } from "./model-messages.ts";
 export async function openIsolatedModel(
   { directory, name: location }: LocatedCheckpoint,
   { onQuantize: onProgress, onNote, signal, ...options }: LocalModelOptions,
-): Promise<LocalRewardModel> {
-  const remote = startIsolated<Task>("model-process", import.meta.url, WORDS);
+): Promise<IsolatedModel> {
+  const remote = startIsolated<Task, ModelProcessEnded>("model-process", import.meta.url, WORDS);
   try {
     const watch = { onProgress, onNote, signal };
     const { value } = await remote.call({ method: "open", location, options }, [], watch);
-    const { objectives, marginScale, transform, knowsPrompts } = value as OpenedModel;
+    const { objectives, marginScale, transform, arithmetic, knowsPrompts } = value as OpenedModel;
     const trainedOn = knowsPrompts ? (await readTrainingPrompts(directory)).trainedOn : null;
     return {
       objectives,
       marginScale,
       transform,
+      arithmetic,
       trainedOn,
+      ended: remote.ended,
+      pid: remote.pid,
       async score(conversations, { signal, onProgress, ...options } = {}) {
         const watch = { signal, onProgress };
         return (await remote.call({ method: "score", options }, conversations, watch)).results as Score[];
@@ -54,7 +57,17 @@ export async function openIsolatedModel(
   }
 }
 
-const WORDS: IsolatedWords = {
-  closed: "isolated model: the model is closed",
-  died: (how) => new Error(`isolated model: the model's process ${how}; open the model again`),
+/** A model in a process that may die under it. */
+export interface IsolatedModel extends LocalRewardModel {
+  /** Resolves when the process has ended, however it did, with what every later call rejects with. */
+  readonly ended: Promise<ModelProcessEnded>;
+  readonly pid: number | undefined;
+}
+
+/** Why calls to an isolated model reject once its process is gone; what a call itself does wrong is another error. */
+export class ModelProcessEnded extends Error {}
+
+const WORDS: IsolatedWords<ModelProcessEnded> = {
+  closed: () => new ModelProcessEnded("isolated model: the model is closed"),
+  died: (how) => new ModelProcessEnded(`isolated model: the model's process ${how}; open the model again`),
 };

@@ -1,8 +1,8 @@
 // What a program asks of the process that holds its model.
 
 import type { Message } from "../chat/messages.ts";
-import type { Comparison, RewardModel, ScoreOptions } from "../reward-model.ts";
-import type { LocalModelOptions } from "../scoring/local-model.ts";
+import type { Comparison, ScoreOptions } from "../reward-model.ts";
+import type { LocalModelOptions, LocalRewardModel } from "../scoring/local-model.ts";
 
 /** A method of the model. Its list (conversations, token ids, responses) comes before, in `items`. */
 export type Task =
@@ -15,7 +15,8 @@ export type PlainModelOptions = Omit<LocalModelOptions, "onQuantize" | "onNote" 
 export type PlainScoreOptions = Omit<ScoreOptions, "signal" | "onProgress">;
 
 /** What `open` is done with. */
-export interface OpenedModel extends Pick<RewardModel, "objectives" | "marginScale" | "transform"> {
+export interface OpenedModel
+  extends Pick<LocalRewardModel, "objectives" | "marginScale" | "transform" | "arithmetic"> {
   /** Whether the model directory holds the prompts of its training. */
   readonly knowsPrompts: boolean;
 }

@@ -1,6 +1,6 @@
 // The program of the child process in which an isolated model lives (isolated-model.ts starts it and speaks with it).
 
-import type { Message } from "../chat/messages.ts";
+import type { Scorable } from "../chat/messages.ts";
 import { answerCalls, type Call } from "../engine/isolation/callee.ts";
 import type { ScoreOptions } from "../reward-model.ts";
 import type { LocalRewardModel } from "../scoring/local-model.ts";
@@ -19,14 +19,14 @@ async function run(task: Task, call: Call): Promise<OpenedModel | Ranked | undef
       onQuantize: call.onProgress,
       onNote: call.onNote,
     });
-    const { objectives, marginScale, transform, trainedOn } = model;
-    return { objectives, marginScale, transform, knowsPrompts: trainedOn !== null };
+    const { objectives, marginScale, transform, arithmetic, trainedOn } = model;
+    return { objectives, marginScale, transform, arithmetic, knowsPrompts: trainedOn !== null };
   }
   if (!model) throw new Error("isolated model: the model is not open");
   const options: ScoreOptions = { ...task.options, signal: call.signal, onProgress: call.onProgress };
   switch (task.method) {
     case "score":
-      await call.sendResults(await model.score(call.items as Message[][], options));
+      await call.sendResults(await model.score(call.items as Scorable[], options));
       return undefined;
     case "scoreTokens":
       await call.sendResults(await model.scoreTokens(call.items as number[][], options));

@@ -9,13 +9,13 @@ import {
 } from "../backbone/backbone.ts";
 import { type Chat, type ChatOptions, openChat } from "../chat/chat.ts";
 import { findGatingPosition } from "../chat/gating-position.ts";
-import { type Message, validateConversation } from "../chat/messages.ts";
+import { isTokenized, type Message, type Scorable, validateConversation } from "../chat/messages.ts";
 import { encodeWithin } from "../chat/overlong.ts";
 import { requireVocabulary } from "../chat/vocabulary.ts";
 import { locateCheckpoint } from "../checkpoint/location.ts";
 import { parseRemoteLocation } from "../checkpoint/remote-location.ts";
 import { InputError } from "../errors.ts";
-import type { Comparison, RewardModel, Score, ScoreOptions } from "../reward-model.ts";
+import type { Comparison, RewardModel, Score, ScoreOptions, TraceUnit } from "../reward-model.ts";
 import type { ScorerDirectory } from "./model-directory.ts";
 import { compareScores } from "./ranking.ts";
 import { toScore } from "./score-parts.ts";
@@ -33,6 +33,10 @@ export interface LocalModelOptions extends ChatOptions, BackboneOptions {
 
 /** A reward model with tokens and a backbone of its own, unlike one that a service runs. */
 export interface LocalRewardModel extends RewardModel {
+  /** Scores messages, and tokenized conversations among them as `scoreTokens` does. */
+  score(conversations: readonly Scorable[], options?: ScoreOptions): Promise<Score[]>;
+  /** What its backbone computes in and on, and the longest conversation that it takes, in tokens. */
+  readonly arithmetic: Pick<Backbone, "dtype" | "device" | "maxTokens">;
   /**
    * Scores tokenized conversations.
    *
@@ -133,42 +137,57 @@ function localModel(
     return await useHiddenStates(backbone, requests, scoreRows, scoreOptions);
   };
 
-  const score = async (conversations: readonly (readonly Message[])[], scoreOptions: ScoreOptions = {}) => {
-    const opened = await chat();
-    const requests = conversations.map((conversation, index) => {
-      const what = conversations.length === 1 ? "score" : `score: conversation ${index}`;
-      const messages = validateConversation(conversation, what);
-      const result = encodeWithin(opened, messages, backbone.maxTokens, "reject");
-      if ("encoded" in result) {
-        const { ids, gatingPosition } = result.encoded;
-        const { trace: unit } = scoreOptions;
-        const response = messages.at(-1)!.content;
-        const trace = unit ? planTrace(unit, response, result.encoded, opened.responseEnds(messages)) : null;
-        return request(ids, gated ? gatingPosition : null, trace);
+  let ending: Promise<readonly number[]> | undefined;
+  const gatingTokenPattern = () =>
+    (ending ??= options.gatingTokenPattern
+      ? Promise.resolve(options.gatingTokenPattern)
+      : chat().then(promptEnding));
+
+  const encode = async (
+    conversation: Scorable,
+    what: string,
+    unit: TraceUnit | undefined,
+  ): Promise<ScoreRequest> => {
+    if (isTokenized(conversation)) {
+      const { ids } = conversation;
+      if (unit !== undefined) throw noTraceOfTokens(what, unit);
+      if (ids.length > backbone.maxTokens) {
+        throw tooLong(what, `too long: ${ids.length} tokens, limit ${backbone.maxTokens}`);
       }
-      throw new InputError(
-        "too-long",
-        `${what}: ${result.rejected}`,
-        "shorten the conversation, or use a backbone with a longer context",
-      );
-    });
+      return request(ids, gated ? findGatingPosition(ids, await gatingTokenPattern()) : null);
+    }
+    const messages = validateConversation(conversation, what);
+    const opened = await chat();
+    const result = encodeWithin(opened, messages, backbone.maxTokens, "reject");
+    if ("rejected" in result) throw tooLong(what, result.rejected);
+    const { ids, gatingPosition } = result.encoded;
+    const response = messages.at(-1)!.content;
+    const trace = unit ? planTrace(unit, response, result.encoded, opened.responseEnds(messages)) : null;
+    return request(ids, gated ? gatingPosition : null, trace);
+  };
+
+  const score = async (conversations: readonly Scorable[], scoreOptions: ScoreOptions = {}) => {
+    const requests: ScoreRequest[] = [];
+    for (const [index, conversation] of conversations.entries()) {
+      const what = conversations.length === 1 ? "score" : `score: conversation ${index}`;
+      requests.push(await encode(conversation, what, scoreOptions.trace));
+    }
     return scoreRequests(requests, scoreOptions);
   };
 
+  const { dtype, device, maxTokens } = backbone;
   return {
     objectives,
     marginScale,
     transform,
+    arithmetic: { dtype, device, maxTokens },
     trainedOn,
     score,
-    async scoreTokens(ids, scoreOptions = {}) {
-      if (scoreOptions.trace !== undefined) throw noTraceOfTokens(scoreOptions.trace);
-      const pattern = gated ? (options.gatingTokenPattern ?? promptEnding(await chat())) : null;
-      const requests = ids.map((sequence) =>
-        request(sequence, pattern && findGatingPosition(sequence, pattern)),
-      );
-      return scoreRequests(requests, scoreOptions);
-    },
+    scoreTokens: (sequences, scoreOptions) =>
+      score(
+        sequences.map((ids) => ({ ids })),
+        scoreOptions,
+      ),
     async compare(prompt, responses, scoreOptions): Promise<Comparison> {
       if (responses.length < 2)
         throw new RangeError(`compare: expected at least two responses, got ${responses.length}`);
@@ -186,12 +205,17 @@ interface ScoreRequest extends HiddenStatesRequest {
   readonly trace: TracePlan | null;
 }
 
-function noTraceOfTokens(unit: string): InputError {
+function noTraceOfTokens(what: string, unit: TraceUnit): InputError {
   return new InputError(
     "unsupported-option",
-    `scoreTokens: expected no trace, got one by ${unit}: token ids do not say where the response starts`,
-    "give conversations to score",
+    `${what}: expected no trace of token ids, got one by ${unit}: they do not say where the response starts`,
+    "give conversations, or leave the trace out",
   );
+}
+
+function tooLong(what: string, problem: string): InputError {
+  const remedy = "shorten the conversation, or use a backbone with a longer context";
+  return new InputError("too-long", `${what}: ${problem}`, remedy);
 }
 
 function storedOptions(settings: ScorerDirectory["chat"]): ChatOptions {

@@ -62,7 +62,7 @@ export async function openIsolatedBackbone(
 }
 
 const WORDS: IsolatedWords = {
-  closed: "isolated backbone: the backbone is closed",
+  closed: () => new Error("isolated backbone: the backbone is closed"),
   died: (how) =>
     new InputError(
       "process-ended",

@@ -75,6 +75,8 @@ export function answerCalls<Task>(run: (task: Task, call: Call) => Promise<unkno
   });
   // The caller has closed this process or is gone: nobody waits for the rest.
   process.on("disconnect", () => process.exit());
-  // Ctrl-C reaches every process of a terminal; what becomes of this one is for the caller to decide.
+  // Ctrl-C reaches every process of a terminal, and service managers end whole groups of processes; what becomes of this one is
+  // for the caller to decide.
   process.on("SIGINT", () => {});
+  process.on("SIGTERM", () => {});
 }

@@ -21,21 +21,24 @@ export interface CallOptions {
 }
 
 /** A process in which something is isolated. It does not keep this process alive while no call is pending. */
-export interface IsolatedProcess<Task> {
+export interface IsolatedProcess<Task, Ended extends Error = Error> {
   /**
    * Runs a task in the child, on a list that is sent in chunks. Errors keep class, message, code and remedy. An aborted call
    * rejects at once; when the child dies, pending and later calls reject.
    */
   call(task: Task, items?: Iterable<unknown>, options?: CallOptions): Promise<CallResult>;
+  /** Resolves when the child has ended, however it did, with what every later call rejects with. */
+  readonly ended: Promise<Ended>;
+  readonly pid: number | undefined;
   /** Ends the child, whatever it is at; may be repeated. */
   close(): Promise<void>;
 }
 
 /** What callers are told about a process that no longer answers. */
-export interface IsolatedWords {
-  readonly closed: string;
+export interface IsolatedWords<Ended extends Error = Error> {
+  readonly closed: () => Ended;
   /** @param how As in `was killed by SIGKILL`; why, where there is a guess. */
-  readonly died: (how: string) => Error;
+  readonly died: (how: string) => Ended;
 }
 
 interface PendingCall extends Omit<CallOptions, "signal"> {
@@ -52,23 +55,28 @@ interface PendingCall extends Omit<CallOptions, "signal"> {
  *
  * Cost: a start of some 100 ms, and the memory of another Node process.
  */
-export function startIsolated<Task>(
+export function startIsolated<Task, Ended extends Error = Error>(
   program: string,
   from: string,
-  words: IsolatedWords,
-): IsolatedProcess<Task> {
+  words: IsolatedWords<Ended>,
+): IsolatedProcess<Task, Ended> {
   const child = forkProgram(program, from);
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const calls = new Map<number, PendingCall>();
   let lastCall = 0;
-  let ended: Error | null = null;
+  let ended: Ended | null = null;
+  let tellEnd: (reason: Ended) => void = () => {};
+  const whenEnded = new Promise<Ended>((resolve) => {
+    tellEnd = resolve;
+  });
   let closing = false;
 
-  const end = (reason: Error) => {
+  const end = (reason: Ended) => {
     ended ??= reason;
+    tellEnd(ended);
     for (const { reject } of calls.values()) reject(ended);
   };
-  child.on("error", end);
+  child.on("error", ({ message }) => end(words.died(`cannot be reached: ${message}`)));
   child.once("exit", (code, signal) => {
     const how = signal === null ? `ended with exit code ${code}` : `was killed by ${signal}`;
     end(words.died(signal === "SIGKILL" ? `${how}; the machine may be out of memory` : how));
@@ -138,9 +146,11 @@ export function startIsolated<Task>(
         if (calls.size === 0 && !closing) keepAlive(child, false);
       }
     },
+    ended: whenEnded,
+    pid: child.pid,
     async close() {
       closing = true;
-      end(new Error(words.closed));
+      end(words.closed());
       child.ref();
       child.kill("SIGKILL"); // It owns nothing that would have to be put in order.
       if (child.pid !== undefined) await exited;

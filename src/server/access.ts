@@ -1,0 +1,85 @@
+// Who may call.
+
+import { createHash, timingSafeEqual } from "node:crypto";
+import { InputError } from "../errors.ts";
+import { HttpError } from "./errors.ts";
+
+export interface Access {
+  /** @param open Whether the route is answered without a key. @throws {HttpError} 401 `unauthorized`; 403 `foreign-host` */
+  check(request: Request, open: boolean): void;
+}
+
+/** Everybody. */
+export const OPEN_ACCESS: Access = { check: () => {} };
+
+/** Those who send one of the keys as `Authorization: Bearer KEY`. The comparison takes the same time whatever was sent. */
+export function keyAccess(keys: readonly string[]): Access {
+  const digests = keys.map(digest);
+  return {
+    check({ headers }, open) {
+      if (open) return;
+      const [, given = ""] = /^Bearer\s+(.+)$/i.exec(headers.get("authorization") ?? "") ?? [];
+      const got = digest(given);
+      // All of them, so that time does not say which.
+      const matching = digests.filter((known) => timingSafeEqual(known, got));
+      if (matching.length > 0) return;
+      throw new HttpError(
+        401,
+        "unauthorized",
+        `authorization: expected "Bearer" and an API key, got ${given === "" ? "none" : "another key"}`,
+        "send the key that the server was started with: Authorization: Bearer KEY",
+        { "www-authenticate": "Bearer" },
+      );
+    },
+  };
+}
+
+const digest = (key: string): Buffer => createHash("sha256").update(key).digest();
+
+/**
+ * Everybody on this machine, for a server without keys on a loopback address. A page of another site may have its name point to
+ * 127.0.0.1 (DNS rebinding) and then counts as this server's own; the `Host` that the browser sends still has that name.
+ */
+export const LOOPBACK_ACCESS: Access = {
+  check({ headers }) {
+    const host = (headers.get("host") ?? "").replace(/:\d+$/, "").toLowerCase();
+    if (isLoopback(host)) return;
+    throw new HttpError(
+      403,
+      "foreign-host",
+      "host: expected localhost or a loopback address, as the server has no API key; got another name",
+      "call it as http://127.0.0.1, or start it with --api-key",
+    );
+  },
+};
+
+/** Whether a host name or address, IPv6 with or without brackets, is this machine's own. */
+export function isLoopback(host: string): boolean {
+  const name = host.replace(/^\[(.*)\]$/, "$1");
+  return name === "localhost" || name === "::1" || /^127(\.\d{1,3}){3}$/.test(name);
+}
+
+/**
+ * The access that an address asks for: keys where there are any; else this machine alone, by its own name.
+ *
+ * @throws {InputError} `missing-api-key` where others could call without a key and the caller has not said that they may;
+ *   `bad-api-key` for a key that no header can carry.
+ */
+export function createAccess(host: string, keys: readonly string[], allowAnonymous: boolean): Access {
+  for (const key of keys) {
+    if (/^[\x21-\x7e]+$/.test(key)) continue;
+    throw new InputError(
+      "bad-api-key",
+      `serve: expected API keys of visible ASCII characters, got one of ${key.length} characters with others, or an empty one`,
+      "make one with: openssl rand -hex 32",
+    );
+  }
+  if (keys.length > 0) return keyAccess(keys);
+  if (allowAnonymous) return OPEN_ACCESS;
+  if (isLoopback(host)) return LOOPBACK_ACCESS;
+  throw new InputError(
+    "missing-api-key",
+    `serve: expected an API key for ${host}, which others can reach, got none`,
+    "give --api-key-file or ARMORM_API_KEY; or --allow-anonymous, if everybody who reaches it may use it",
+  );
+}

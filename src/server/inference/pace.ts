@@ -1,0 +1,47 @@
+// How many tokens a conversation will have, and how fast they go, learned from what was computed: whoever queues must not tokenize.
+
+import { isTokenized, type Message, type Scorable } from "../../chat/messages.ts";
+import type { Score } from "../../reward-model.ts";
+
+export interface Pace {
+  /** About how many tokens a conversation has. */
+  estimateTokens(conversation: Scorable): number;
+  /** About how long so many tokens take. */
+  estimateSeconds(tokens: number): number;
+  learn(conversations: readonly Scorable[], scores: readonly Score[], seconds: number): void;
+}
+
+/** Tokens that a template writes around a message. */
+const AROUND = 4;
+/** Earlier batches count this much less with every new one. */
+const FADING = 0.95;
+
+/** @param processes How many compute side by side. */
+export function startPace(processes: number): Pace {
+  // As if a little had been seen: English has about a token for four bytes; a thousand tokens a second.
+  let [bytes, tokens] = [400, 100];
+  let [timed, time] = [1000, 1];
+  return {
+    estimateTokens: (conversation) =>
+      isTokenized(conversation)
+        ? conversation.ids.length
+        : Math.ceil((bytesOf(conversation) * tokens) / bytes) + AROUND * conversation.length,
+    estimateSeconds: (count) => (count * time) / timed / processes,
+    learn(conversations, scores, seconds) {
+      let [newBytes, newTokens] = [0, 0];
+      for (const { index, tokens } of scores) {
+        const conversation = conversations[index]!;
+        if (isTokenized(conversation)) continue; // It tells nothing of bytes.
+        newBytes += bytesOf(conversation);
+        newTokens += Math.max(0, tokens - AROUND * conversation.length);
+      }
+      bytes = FADING * bytes + newBytes;
+      tokens = FADING * tokens + newTokens;
+      timed = FADING * timed + newTokens;
+      time = FADING * time + seconds;
+    },
+  };
+}
+
+const bytesOf = (conversation: readonly Message[]): number =>
+  conversation.reduce((sum, { content }) => sum + Buffer.byteLength(content), 0);

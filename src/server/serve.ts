@@ -1,0 +1,211 @@
+// A reward model behind HTTP: opens it in processes of its own, listens, and stops in order.
+
+import { readFile } from "node:fs/promises";
+import type { Server } from "node:http";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import type { TextReader } from "../chat/text-reader.ts";
+import { InputError } from "../errors.ts";
+import type { RewardModelOptions } from "../opening/open-reward-model.ts";
+import type { Logger } from "./app.ts";
+import type { BatchingOptions } from "./inference/batching-service.ts";
+import type { MortalModel } from "./inference/worker.ts";
+import type { Limits } from "./limits.ts";
+import type { ListenOptions } from "./listen.ts";
+import type { ServedModel } from "./service.ts";
+
+export interface ServeOptions
+  extends Omit<RewardModelOptions, "isolate">,
+    Partial<BatchingOptions>,
+    Partial<Limits>,
+    Partial<ListenOptions> {
+  /** Keys that clients may send as `Authorization: Bearer KEY`. Default: none, for loopback addresses alone. */
+  readonly apiKeys?: readonly string[];
+  /** Let everybody call who reaches the address, by any name. Default false. */
+  readonly allowAnonymous?: boolean;
+  /** A pino logger, or one like it. Default: nothing is logged. */
+  readonly log?: Logger;
+  /** How text from trainers is read: `raw` or `retemplate=NAME`, see `openTextReader`. Default `raw`. */
+  readonly text?: string;
+  /** Write what clients send, messages included, to the log. Default false. */
+  readonly logMessages?: boolean;
+}
+
+export interface RunningServer extends AsyncDisposable {
+  /** `http://127.0.0.1:8000` */
+  readonly url: string;
+  readonly port: number;
+  readonly model: ServedModel;
+  /**
+   * Accepts nothing more, finishes what has arrived, for at most `drainSeconds` (default 0), and ends the model's processes.
+   * Requests that are not finished get 503 `shutting-down`.
+   */
+  close(drainSeconds?: number): Promise<void>;
+}
+
+/** What holds where `serve` is not told otherwise, and on the command line. */
+export const SERVE_DEFAULTS = {
+  host: "127.0.0.1",
+  port: 8000,
+  workers: 1,
+  maxQueue: 1024,
+  maxBatchTokens: 8192,
+  maxWaitMs: 0,
+  maxBodyBytes: 8 << 20,
+  maxItems: 256,
+  maxMessages: 1024,
+} as const satisfies ListenOptions & BatchingOptions & Limits;
+
+/**
+ * Serves a reward model over HTTP: `/v1/score`, `/v1/compare` and the other routes of docs/http-api.md.
+ *
+ * The model computes in child processes, which are started again when they die. What arrives while they compute is computed
+ * together; a score has the same bits alone and together. One conversation that cannot be scored fails no other.
+ *
+ * @param location The model directory, or `org/name[@revision]` on the hub.
+ * @param options.workers Processes, each with the model in its memory. Default 1: one uses all cores.
+ * @param options.port 0 takes a free one. Default 8000.
+ * @throws {InputError} `missing-api-key` for an address that others reach without `apiKeys` or `allowAnonymous`; `bad-api-key`;
+ *   `bad-limits` where one request could not fit into the queue; `address-in-use`; what `openRewardModel` refuses.
+ *
+ * @example
+ * await using server = await serve("model", { port: 0 });
+ * const response = await fetch(`${server.url}/health`);
+ */
+export async function serve(location: string, options: ServeOptions = {}): Promise<RunningServer> {
+  const { createAccess, listen, createApp, createMetrics, startBatching, pino } = await loadServer();
+  const {
+    apiKeys,
+    allowAnonymous,
+    log = pino({ level: "silent" }),
+    logMessages,
+    text: mode = "raw",
+    ...others
+  } = options;
+  const { host, port, timeouts, workers, maxQueue, maxBatchTokens, maxWaitMs, ...rest } = {
+    ...SERVE_DEFAULTS,
+    timeouts: undefined,
+    ...others,
+  };
+  const { maxBodyBytes, maxItems, maxMessages, ...opening } = rest;
+  const limits = { maxBodyBytes, maxItems, maxMessages };
+  // Everything that can be refused without the model comes first: it may take minutes to load.
+  const access = createAccess(host, apiKeys ?? [], allowAnonymous ?? false);
+  requireRoom(maxQueue, maxItems);
+  const text = await openText(mode, location, others);
+  const { first, about, reopen } = await openServed(location, shareThreads(opening, workers));
+  const metrics = createMetrics();
+  const batching = { workers, maxQueue, maxBatchTokens, maxWaitMs };
+  const service = startBatching(first, reopen, about, batching, { log, metrics });
+  let server: Server;
+  try {
+    const app = createApp(service, { limits, access, log, metrics, text, logMessages: logMessages ?? false });
+    server = await listen(app, { host, port, ...(timeouts ? { timeouts } : {}) });
+  } catch (error) {
+    await service.close();
+    throw error;
+  }
+  const { address, port: bound } = server.address() as import("node:net").AddressInfo;
+  let closing: Promise<void> | undefined;
+  const close = (drainSeconds = 0) => {
+    closing ??= (async () => {
+      const { stopListening } = await loadServer();
+      const stopped = stopListening(server);
+      await service.close(drainSeconds);
+      await stopped;
+    })();
+    return closing;
+  };
+  return {
+    url: `http://${address.includes(":") ? `[${address}]` : address}:${bound}`,
+    port: bound,
+    model: about,
+    close,
+    [Symbol.asyncDispose]: () => close(),
+  };
+}
+
+// Loaded when a server starts: whoever imports the library does not pay for it.
+async function loadServer() {
+  const [
+    { createAccess },
+    { listen, stopListening },
+    { createApp },
+    { createMetrics },
+    { startBatching },
+    { pino },
+  ] = await Promise.all([
+    import("./access.ts"),
+    import("./listen.ts"),
+    import("./app.ts"),
+    import("./metrics.ts"),
+    import("./inference/batching-service.ts"),
+    import("pino"),
+  ]);
+  return { createAccess, listen, stopListening, createApp, createMetrics, startBatching, pino };
+}
+
+/**
+ * A policy's template is opened at once, so that a wrong name ends here; the model's own tokenizer when the first text comes, for many servers
+ * are never sent one.
+ */
+async function openText(
+  mode: string,
+  location: string,
+  options: RewardModelOptions,
+): Promise<() => Promise<TextReader>> {
+  const [{ openTextReader }, { openModelDirectory }, { openModelChat }] = await Promise.all([
+    import("../chat/text-reader.ts"),
+    import("../opening/open-model-directory.ts"),
+    import("../scoring/local-model.ts"),
+  ]);
+  const open = () =>
+    openTextReader(mode, async () => openModelChat(await openModelDirectory(location), options));
+  if (mode !== "raw") {
+    const reader = await open();
+    return async () => reader;
+  }
+  let opening: Promise<TextReader> | undefined;
+  return () => (opening ??= open());
+}
+
+function requireRoom(maxQueue: number, maxItems: number): void {
+  if (maxQueue >= maxItems) return;
+  throw new InputError(
+    "bad-limits",
+    `serve: expected a queue of at least ${maxItems}, the items of one request, got ${maxQueue}`,
+    "raise --max-queue or lower --max-items",
+  );
+}
+
+/** The model in its first process, what is known of it, and how further processes get it. */
+async function openServed(location: string, options: RewardModelOptions) {
+  const [{ openModelDirectory }, { locateCheckpoint }, { openIsolatedModel }] = await Promise.all([
+    import("../opening/open-model-directory.ts"),
+    import("../checkpoint/location.ts"),
+    import("../opening/isolated-model.ts"),
+  ]);
+  const [{ kind }, located] = await Promise.all([openModelDirectory(location), locateCheckpoint(location)]);
+  const first = await openIsolatedModel(located, options);
+  const { objectives, marginScale, transform, arithmetic } = first;
+  const card = await readFile(join(located.directory, "README.md"), "utf8").catch(() => null);
+  const about: ServedModel = {
+    model: location,
+    kind,
+    objectives,
+    marginScale,
+    transform,
+    ...arithmetic,
+    card,
+  };
+  const { onQuantize: _, onNote: __, ...again } = options;
+  const reopen = (signal: AbortSignal): Promise<MortalModel> =>
+    openIsolatedModel(located, { ...again, signal });
+  return { first, about, reopen };
+}
+
+/** Processes side by side share the cores, unless the caller says how. */
+function shareThreads(options: RewardModelOptions, workers: number): RewardModelOptions {
+  if (workers === 1 || options.threads !== undefined) return options;
+  return { ...options, threads: Math.max(1, Math.floor(availableParallelism() / workers)) };
+}
