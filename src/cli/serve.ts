@@ -27,19 +27,42 @@ interface ServeFlags extends ModelFlags {
 export function serveCommand(): Command {
   const command = new Command("serve")
     .description("score over HTTP: for applications, RLHF trainers, and a page for people")
-    .option("--host <address>", "where to listen; others than this machine's own need a key (default: 127.0.0.1)")
+    .option(
+      "--host <address>",
+      "where to listen; others than this machine's own need a key (default: 127.0.0.1)",
+    )
     .option("--port <n>", "0 takes a free one (default: 8000)", parseCount)
-    .option("--api-key <key>", "key that clients send; better in a file or in ARMORM_API_KEY: others see options")
+    .option(
+      "--api-key <key>",
+      "key that clients send; better in a file or in ARMORM_API_KEY: others see options",
+    )
     .option("--api-key-file <file>", "keys, one per line; any of them will do")
     .option("--allow-anonymous", "without a key, let everybody call who reaches the address")
-    .option("--workers <n>", "processes, each with the model in its memory (default: 1)", parsePositiveInteger)
+    .option(
+      "--workers <n>",
+      "processes, each with the model in its memory (default: 1)",
+      parsePositiveInteger,
+    )
     .option("--max-batch-tokens <n>", "tokens computed together, about (default: 8192)", parsePositiveInteger)
-    .option("--max-wait-ms <n>", "how long an idle process waits for more to compute (default: 0)", parseNumberFromZero)
-    .option("--max-queue <n>", "conversations that may wait; more get 429 (default: 1024)", parsePositiveInteger)
+    .option(
+      "--max-wait-ms <n>",
+      "how long an idle process waits for more to compute (default: 0)",
+      parseNumberFromZero,
+    )
+    .option(
+      "--max-queue <n>",
+      "conversations that may wait; more get 429 (default: 1024)",
+      parsePositiveInteger,
+    )
     .option("--max-body <bytes>", "size of a request, as in 8MiB (default: 8MiB)", parseBytes)
     .option("--max-items <n>", "conversations or responses in a request (default: 256)", parsePositiveInteger)
     .option("--max-messages <n>", "messages in a conversation (default: 1024)", parsePositiveInteger)
-    .option("--drain-seconds <n>", "how long to finish what has arrived, once told to stop", parseNumberFromZero, 30)
+    .option(
+      "--drain-seconds <n>",
+      "how long to finish what has arrived, once told to stop",
+      parseNumberFromZero,
+      30,
+    )
     .option("--log-messages", "write what clients send to the log, messages included");
   return withModelOptions(command)
     .action(run)
@@ -54,7 +77,10 @@ Examples:
 }
 
 async function run(flags: ServeFlags): Promise<void> {
-  const [{ serve }, { createLog }] = await Promise.all([import("../server/serve.ts"), import("../server/log.ts")]);
+  const [{ serve }, { createLog }] = await Promise.all([
+    import("../server/serve.ts"),
+    import("../server/log.ts"),
+  ]);
   const log = createLog();
   const options = {
     ...pick(flags, ["device", "dtype", "threads", "backbone", "host", "port", "allowAnonymous", "workers"]),
@@ -105,6 +131,7 @@ function stopSignal(): Promise<void> {
 
 /** Ends in order; a second signal ends at once. */
 async function closeOrEnd(server: RunningServer, drainSeconds: number): Promise<void> {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(SIGNALS[signal]));
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.on(signal, () => process.exit(SIGNALS[signal]));
   await server.close(drainSeconds);
 }

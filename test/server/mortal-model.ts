@@ -1,3 +1,4 @@
+import { vi } from "vitest";
 import type { Message } from "../../src/chat/messages.ts";
 import { InputError } from "../../src/errors.ts";
 import { ModelProcessEnded } from "../../src/opening/isolated-model.ts";
@@ -38,7 +39,8 @@ export function mortalModel(asked: Asked[], held = false): MortalModel & { die()
         if (!held) resolve();
       });
       const refused = texts.findIndex((text) => text.includes("fail"));
-      if (refused >= 0) throw new InputError("too-long", `score: conversation ${refused}: too long`, "shorten");
+      if (refused >= 0)
+        throw new InputError("too-long", `score: conversation ${refused}: too long`, "shorten");
       if (texts.some((text) => text.includes("fault"))) throw new TypeError("a fault");
       const aborted = new Promise<never>((_, reject) => {
         options.signal?.addEventListener("abort", () => reject(options.signal!.reason));
@@ -55,3 +57,7 @@ export function mortalModel(asked: Asked[], held = false): MortalModel & { die()
     [Symbol.asyncDispose]: async () => die(),
   };
 }
+
+/** Waits until it holds; a busy machine may take its time. */
+export const waitFor = <T>(holds: () => T | Promise<T>): Promise<T> =>
+  vi.waitFor(holds, { timeout: 30_000, interval: 5 });

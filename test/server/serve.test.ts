@@ -4,13 +4,14 @@ import { request } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Message } from "../../src/chat/messages.ts";
 import { openRewardModel } from "../../src/opening/open-reward-model.ts";
 import type { Comparison, Score } from "../../src/reward-model.ts";
 import type { LocalRewardModel } from "../../src/scoring/local-model.ts";
 import { type RunningServer, serve } from "../../src/server/serve.ts";
 import { writeSmallModel } from "../cli/small-model.ts";
+import { waitFor } from "./mortal-model.ts";
 
 // The children run the sources too, with the loader that this process hands on.
 process.execArgv.push("--import", "tsx");
@@ -27,7 +28,13 @@ beforeAll(async () => {
   await writeSmallModel(directory);
   writeFileSync(join(directory, "README.md"), "# A card\n");
   here = await openRewardModel(directory, { threads: 1 });
-  server = await serve(directory, { port: 0, threads: 1, maxBodyBytes: 1 << 20, maxBatchTokens: 1024, timeouts });
+  server = await serve(directory, {
+    port: 0,
+    threads: 1,
+    maxBodyBytes: 1 << 20,
+    maxBatchTokens: 1024,
+    timeouts,
+  });
 });
 afterAll(async () => {
   await Promise.all([here.close(), server.close()]);
@@ -91,21 +98,35 @@ describe("a listening server", () => {
     const steering = { scale: { kind: 3 }, without: ["length"] };
     const [expected] = await here.score([answered("Seven.")], { steering });
     expect(await json(post("/v1/score", { messages: answered("Seven."), steering }))).toEqual(expected);
-    expect(await codeOf(post("/v1/score", { messages: answered("x"), steering: { without: ["kindest"] } }))).toEqual([422, "unknown-objective"]);
+    expect(
+      await codeOf(post("/v1/score", { messages: answered("x"), steering: { without: ["kindest"] } })),
+    ).toEqual([422, "unknown-objective"]);
   });
 
   test("says which model it serves", async () => {
     const about = await json<Record<string, unknown>>(fetch(`${server.url}/v1/model`));
-    expect(about).toMatchObject({ model: directory, kind: "armorm", marginScale: 5, dtype: "f32", device: "cpu", card: "# A card\n" });
+    expect(about).toMatchObject({
+      model: directory,
+      kind: "armorm",
+      marginScale: 5,
+      dtype: "f32",
+      device: "cpu",
+      card: "# A card\n",
+    });
     expect(about).toMatchObject({ maxTokens: here.arithmetic.maxTokens, limits: { maxBodyBytes: 1 << 20 } });
   });
 
   test("gives an error in the place of what is too long, and the scores of the others", async () => {
     const conversations = [answered("Seven."), answered("x ".repeat(20_000)), answered("Eight.")];
-    const results = await json<(Score & { error?: { code: string; message: string } })[]>(post("/v1/score", { conversations }));
+    const results = await json<(Score & { error?: { code: string; message: string } })[]>(
+      post("/v1/score", { conversations }),
+    );
     const expected = await here.score([answered("Seven."), answered("Eight.")]);
     expect([results[0]!.score, results[2]!.score]).toEqual(expected.map(({ score }) => score));
-    expect(results[1]!.error).toMatchObject({ code: "too-long", message: expect.stringMatching(/^score: too long: \d+ tokens, limit \d+$/) });
+    expect(results[1]!.error).toMatchObject({
+      code: "too-long",
+      message: expect.stringMatching(/^score: too long: \d+ tokens, limit \d+$/),
+    });
   });
 
   test("scores control characters and special tokens as the text that they are", async () => {
@@ -126,48 +147,71 @@ describe("bad requests on the wire leave the next one unharmed", () => {
         controller.close();
       },
     });
-    expect(await codeOf(post("/v1/score", "", { body: chunked, duplex: "half" } as RequestInit))).toEqual([413, "body-too-large"]);
+    expect(await codeOf(post("/v1/score", "", { body: chunked, duplex: "half" } as RequestInit))).toEqual([
+      413,
+      "body-too-large",
+    ]);
     await requireSound();
   });
 
   test("what is no HTTP, and a host that is none", async () => {
     expect(await speak("hello\r\n\r\n")).toMatch(/^HTTP\/1.1 400 [\s\S]*"code":"malformed-request"/);
-    expect(await speak("GET / HTTP/1.1\r\nhost: a b\r\nconnection: close\r\n\r\n")).toMatch(/^HTTP\/1.1 400 [\s\S]*"code":"malformed-request"/);
-    expect(await speak("GET /health HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n")).toMatch(/^HTTP\/1.1 403 [\s\S]*"code":"foreign-host"/);
+    expect(await speak("GET / HTTP/1.1\r\nhost: a b\r\nconnection: close\r\n\r\n")).toMatch(
+      /^HTTP\/1.1 400 [\s\S]*"code":"malformed-request"/,
+    );
+    expect(await speak("GET /health HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n")).toMatch(
+      /^HTTP\/1.1 403 [\s\S]*"code":"foreign-host"/,
+    );
     await requireSound();
   });
 
   test("a client that is too slow, in its headers or in its body", async () => {
-    expect(await speak("POST /v1/score HTTP/1.1\r\nhost: loc")).toMatch(/^HTTP\/1.1 408 [\s\S]*"code":"request-timeout"/);
-    const slow = "POST /v1/score HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
+    expect(await speak("POST /v1/score HTTP/1.1\r\nhost: loc")).toMatch(
+      /^HTTP\/1.1 408 [\s\S]*"code":"request-timeout"/,
+    );
+    const slow =
+      "POST /v1/score HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
     expect(await speak(slow)).toMatch(/^(HTTP\/1.1 408 [\s\S]*"code":"request-timeout"|)/);
     await requireSound();
   });
 
   test("a client that leaves before its answer", async () => {
     const controller = new AbortController();
-    const conversations = Array.from({ length: 200 }, (_, i) => answered(`${"Take your time. ".repeat(20)}${i}`));
+    const conversations = Array.from({ length: 200 }, (_, i) =>
+      answered(`${"Take your time. ".repeat(20)}${i}`),
+    );
     const pending = post("/v1/score", { conversations }, { signal: controller.signal });
-    await vi.waitFor(async () => expect((await json<{ queued: number }>(fetch(`${server.url}/health`))).queued).toBeGreaterThan(0));
+    await waitFor(async () =>
+      expect((await json<{ queued: number }>(fetch(`${server.url}/health`))).queued).toBeGreaterThan(0),
+    );
     controller.abort();
     await expect(pending).rejects.toThrow();
-    await vi.waitFor(async () => expect((await json<{ queued: number }>(fetch(`${server.url}/health`))).queued).toBe(0));
+    await waitFor(async () =>
+      expect((await json<{ queued: number }>(fetch(`${server.url}/health`))).queued).toBe(0),
+    );
     const metrics = await (await fetch(`${server.url}/metrics`)).text();
     expect(metrics).toContain('armorm_http_requests_total{route="/v1/score",status="499"} 1\n');
     await requireSound();
   });
 });
 
-test.runIf(process.platform === "linux")("a process killed in the middle of a request is replaced, and the request is answered", async () => {
-  const before = childProcesses();
-  const conversations = Array.from({ length: 60 }, (_, i) => answered(`${"Take your time. ".repeat(20)}${i}`));
-  const pending = json(post("/v1/score", { conversations }));
-  await vi.waitFor(async () => expect((await json<{ queued: number }>(fetch(`${server.url}/health`))).queued).toBeGreaterThan(0));
-  for (const pid of before) process.kill(pid, "SIGKILL");
-  expect(await pending).toEqual(await here.score(conversations));
-  expect(childProcesses()).not.toEqual(before);
-  expect(await (await fetch(`${server.url}/metrics`)).text()).toContain("armorm_worker_restarts_total 1\n");
-});
+test.runIf(process.platform === "linux")(
+  "a process killed in the middle of a request is replaced, and the request is answered",
+  async () => {
+    const before = childProcesses();
+    const conversations = Array.from({ length: 60 }, (_, i) =>
+      answered(`${"Take your time. ".repeat(20)}${i}`),
+    );
+    const pending = json(post("/v1/score", { conversations }));
+    await waitFor(async () =>
+      expect((await json<{ queued: number }>(fetch(`${server.url}/health`))).queued).toBeGreaterThan(0),
+    );
+    for (const pid of before) process.kill(pid, "SIGKILL");
+    expect(await pending).toEqual(await here.score(conversations));
+    expect(childProcesses()).not.toEqual(before);
+    expect(await (await fetch(`${server.url}/metrics`)).text()).toContain("armorm_worker_restarts_total 1\n");
+  },
+);
 
 describe("serve refuses before it loads anything", () => {
   test.each([
@@ -182,7 +226,9 @@ describe("serve refuses before it loads anything", () => {
 
   test("a port that is in use, with the model's process ended again", async () => {
     const before = childProcesses();
-    await expect(serve(directory, { port: server.port, threads: 1 })).rejects.toMatchObject({ code: "address-in-use" });
+    await expect(serve(directory, { port: server.port, threads: 1 })).rejects.toMatchObject({
+      code: "address-in-use",
+    });
     expect(childProcesses()).toEqual(before);
   });
 });
@@ -198,7 +244,9 @@ test("with keys, a server answers on any address, to those who have one", async 
 
 test("closing finishes what has arrived, on connections that are then closed", async () => {
   const own = await serve(directory, { port: 0, threads: 1, maxBatchTokens: 1024 });
-  const conversations = Array.from({ length: 40 }, (_, i) => answered(`${"Take your time. ".repeat(20)}${i}`));
+  const conversations = Array.from({ length: 40 }, (_, i) =>
+    answered(`${"Take your time. ".repeat(20)}${i}`),
+  );
   const status = new Promise<number>((resolve, reject) => {
     const headers = { "content-type": "application/json", connection: "keep-alive" };
     const sent = request(`${own.url}/v1/score`, { method: "POST", headers }, (response) => {
@@ -206,7 +254,9 @@ test("closing finishes what has arrived, on connections that are then closed", a
     }).on("error", reject);
     sent.end(JSON.stringify({ conversations }));
   });
-  await vi.waitFor(async () => expect((await json<{ queued: number }>(fetch(`${own.url}/health`))).queued).toBeGreaterThan(0));
+  await waitFor(async () =>
+    expect((await json<{ queued: number }>(fetch(`${own.url}/health`))).queued).toBeGreaterThan(0),
+  );
   await own.close(30);
   expect(await status).toBe(200);
   await expect(fetch(`${own.url}/health`)).rejects.toThrow();
