@@ -63,6 +63,7 @@ describe("batches", () => {
   test("are cut by tokens, a long request takes turns with short ones, and one that is too long alone goes alone", async () => {
     const { score, next } = start({ maxBatchTokens: 30 }, { held: true });
     const blocking = score(["a"]);
+    await next(0);
     const many = score(Array.from({ length: 6 }, () => "b".repeat(20)));
     const few = score(["c"]);
     const long = score(["d".repeat(4000)]);

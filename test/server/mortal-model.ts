@@ -60,4 +60,4 @@ export function mortalModel(asked: Asked[], held = false): MortalModel & { die()
 
 /** Waits until it holds; a busy machine may take its time. */
 export const waitFor = <T>(holds: () => T | Promise<T>): Promise<T> =>
-  vi.waitFor(holds, { timeout: 30_000, interval: 5 });
+  vi.waitFor(holds, { timeout: 100_000, interval: 5 });
