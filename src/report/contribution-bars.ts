@@ -11,7 +11,10 @@ const ROW = 22;
 const BARS = 8;
 
 /** The largest contributions as bars around 0, the others in one. */
-export function contributionBars(contributions: ByObjective): Html {
+export function contributionBars(
+  contributions: ByObjective,
+  label = "Contributions to the margin",
+): Html {
   const sorted = Object.entries(contributions).sort(([, a], [, b]) => Math.abs(b) - Math.abs(a));
   const bars = sorted.length > BARS + 1 ? sorted.slice(0, BARS) : sorted;
   const rest = sorted.slice(bars.length);
@@ -27,5 +30,5 @@ export function contributionBars(contributions: ByObjective): Html {
 <text class="value" x="${WIDTH}" y="${y + 15}" text-anchor="end">${signed(value, 4)}</text>`;
   });
   const height = bars.length * ROW;
-  return html`<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="Contributions to the margin">${rows}<path class="zero" d="M${at(zero)} 0V${height}"/></svg>`;
+  return html`<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${label}">${rows}<path class="zero" d="M${at(zero)} 0V${height}"/></svg>`;
 }

@@ -17,6 +17,7 @@ import type { ReportData } from "./report-data.ts";
 import { rewardBenchSection } from "./reward-bench.ts";
 import { rewardBench2Section } from "./reward-bench-2.ts";
 import { settingsSection } from "./settings.ts";
+import { steeringSection } from "./steering.ts";
 import { summary } from "./summary.ts";
 
 /**
@@ -32,6 +33,7 @@ ${rewardBenchSection(data)}
 ${rewardBench2Section(data)}
 ${bestOfNSection(data)}
 ${accuracySection(data)}
+${steeringSection(data)}
 ${lengthSection(data)}
 ${evaluatedObjectiveSection(data)}
 ${marginSection(data)}

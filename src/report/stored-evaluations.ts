@@ -5,6 +5,7 @@ import type { PairEvaluation } from "../evaluation/evaluate-pairs.ts";
 import type { RewardBenchEvaluation } from "../evaluation/evaluate-reward-bench.ts";
 import type { RewardBench2Evaluation, Subset2Result } from "../evaluation/evaluate-reward-bench-2.ts";
 import type { PairAnalysis } from "../evaluation/pair-analysis.ts";
+import type { Steered } from "../evaluation/steering-effect.ts";
 
 type Later = "groups" | "prompts" | "repeatedIds" | "margins" | "length" | "objectives" | "hardest";
 type Stored<E extends PairAnalysis> = Omit<E, Later> & Partial<Pick<E, Extract<keyof E, Later>>>;
@@ -15,13 +16,17 @@ export type StoredRewardBench = Stored<RewardBenchEvaluation>;
 /** One subset of RewardBench 2, as far as it is shown. */
 export type RewardBench2Subset = Omit<Subset2Result, "unscored">;
 export interface StoredRewardBench2
-  extends Pick<RewardBench2Evaluation, "benchmark" | "score" | "interval" | "ties" | "missing"> {
+  extends Steered,
+    Pick<RewardBench2Evaluation, "benchmark" | "score" | "interval" | "ties" | "missing"> {
   readonly subsets: Readonly<Record<string, RewardBench2Subset>>;
 }
 
 /** One N, as far as it is shown. */
 export type BestOfNPoint = EvaluatedPoint;
-export interface StoredBestOfN extends Pick<BestOfNEvaluation, "benchmark" | "graded"> {
+export interface StoredBestOfN
+  extends Steered,
+    Pick<BestOfNEvaluation, "benchmark" | "graded">,
+    Partial<Pick<BestOfNEvaluation, "score" | "subsets">> {
   readonly curve: readonly BestOfNPoint[];
 }
 

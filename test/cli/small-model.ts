@@ -8,7 +8,11 @@ import { writeSafetensors } from "../../src/checkpoint/safetensors-writer.ts";
 import { createRandom } from "../../src/random.ts";
 
 /** Writes a model directory on the built-in backbone whose heads are noise: scores that differ, and nothing to train. */
-export async function writeSmallModel(directory: string, seed = 1): Promise<void> {
+export async function writeSmallModel(
+  directory: string,
+  seed = 1,
+  transform = [1, 0, 0, 0, 1, 0, 0, 0, 1],
+): Promise<void> {
   const [H, K] = [256, 3];
   const random = createRandom(seed);
   const noise = (length: number) => Float32Array.from({ length }, () => random.normal() / 16);
@@ -21,7 +25,7 @@ export async function writeSmallModel(directory: string, seed = 1): Promise<void
     objectives,
     hiddenSize: H,
     regression: noise(K * H),
-    transform: Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1),
+    transform: Float32Array.from(transform),
     gate: {
       layers: [{ weight: noise(K * H), bias: noise(K), inputs: H, outputs: K }],
       temperature: 10,

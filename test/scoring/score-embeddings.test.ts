@@ -10,7 +10,9 @@ import { type EmbeddingSet, openEmbeddingSet } from "../../src/embedding/embeddi
 import type { EmbeddingKind } from "../../src/embedding/manifest.ts";
 import { openModelDirectory } from "../../src/opening/open-model-directory.ts";
 import { openRewardModel } from "../../src/opening/open-reward-model.ts";
+import type { Score } from "../../src/reward-model.ts";
 import { scoreBestOfNSets, scorePairSets } from "../../src/scoring/score-embeddings.ts";
+import { steerScore } from "../../src/scoring/steering.ts";
 import { writeSmallModel } from "../cli/small-model.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "armorm-score-sets-"));
@@ -90,6 +92,24 @@ test("a pair scores as the two responses of a row do", async () => {
   expect([pair.chosen.contributions, pair.rejected.contributions]).toEqual(
     row.responses.slice(0, 2).map(({ contributions }) => contributions),
   );
+});
+
+test("embeddings are scored under steering as finished scores are steered, and a steering that does not fit is refused", async () => {
+  const model = await openModelDirectory(at("model"));
+  const steering = { scale: { kind: 3 }, without: ["length"] };
+  const steer = (score: Score) => steerScore(score, steering, model.scorer);
+  const [pair] = await collect(scorePairSets(model, [pairs]));
+  const [row] = await collect(scoreBestOfNSets(model, [set]));
+  if (!row || !pair || !("responses" in row) || !("chosen" in pair)) throw new Error("expected scored rows");
+  expect(await collect(scorePairSets(model, [pairs], { steering }))).toEqual([
+    { ...pair, chosen: steer(pair.chosen), rejected: steer(pair.rejected) },
+  ]);
+  const [steeredRow] = await collect(scoreBestOfNSets(model, [set], { steering, limit: 1 }));
+  expect(steeredRow).toEqual({ ...row, responses: row.responses.map(steer) });
+  const wrong = { steering: { without: ["lenght"] } };
+  for (const stream of [scorePairSets(model, [pairs], wrong), scoreBestOfNSets(model, [set], wrong)]) {
+    await expect(collect<unknown>(stream)).rejects.toMatchObject({ code: "unknown-objective" });
+  }
 });
 
 test("the limit counts rows, rejected ones included, and skipped rows are told", async () => {

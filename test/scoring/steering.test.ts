@@ -101,6 +101,25 @@ test("the steered score is Σ g′ · adjusted rewards: what debiasing takes out
   }
 });
 
+test("of help and verbosity, as the documentation has them, the penalty goes with help's weight and no other", () => {
+  const both = [{ name: "help" }, { name: "verbosity" }];
+  const model = { objectives: both, transform: [1, 0, -0.5, 0] };
+  const parts = {
+    score: 0.6 - 0.3,
+    rewards: Float64Array.of(1, 1),
+    adjustedRewards: Float64Array.of(0.5, 0),
+    gatingOutput: Float64Array.of(0.6, 0.4),
+    coefficients: Float64Array.of(0.6, -0.3),
+    contributions: Float64Array.of(0.6, -0.3),
+  };
+  const score = toScore(parts, both, { index: 0, tokens: 2, dtype: "f32", model: "m" });
+  const coefficients = (steering: Steering) => steerScore(score, steering, model).coefficients;
+  expect(coefficients({})).toEqual({ help: 0.6, verbosity: -0.3 });
+  expect(coefficients({ scale: { help: 2 } })).toEqual({ help: 1.2, verbosity: -0.6 });
+  expect(coefficients({ without: ["verbosity"] })).toEqual({ help: 0.6, verbosity: -0.3 });
+  expect(steerScore(score, { without: ["help"] }, model).score).toBeCloseTo(0, 15);
+});
+
 test("a model that adjusts nothing weighs its rewards as they are", () => {
   for (const score of plain.flat()) {
     const bare = steerScore(score, { weights: { [a]: 2, [b]: 1 } }, { objectives, transform: null });
