@@ -34,5 +34,9 @@ export function runCli(args: readonly string[], { input = "", cwd, env = {} }: C
   const result = new Promise<CliResult>((resolve) => {
     child.on("close", (code) => resolve({ code, stdout, stderr }));
   });
-  return Object.assign(result, { kill: (signal: NodeJS.Signals = "SIGKILL") => child.kill(signal) });
+  return Object.assign(result, {
+    kill: (signal: NodeJS.Signals = "SIGKILL") => child.kill(signal),
+    /** What it has written so far. */
+    stderr: () => stderr,
+  });
 }

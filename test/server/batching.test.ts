@@ -1,5 +1,5 @@
 import { pino } from "pino";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import type { Message } from "../../src/chat/messages.ts";
 import { InputError } from "../../src/errors.ts";
 import {
@@ -9,7 +9,7 @@ import {
 } from "../../src/server/inference/batching-service.ts";
 import { createMetrics } from "../../src/server/metrics.ts";
 import { FAKE_MODEL, fakeScore } from "./fake-service.ts";
-import { type Asked, mortalModel } from "./mortal-model.ts";
+import { type Asked, mortalModel, waitFor } from "./mortal-model.ts";
 
 const conversation = (content: string): Message[] => [
   { role: "user", content: "?" },
@@ -39,7 +39,7 @@ function start(
   const score = (texts: readonly string[], more = {}) => service.score(texts.map(conversation), more);
   /** The next batch that the model was asked for. */
   const next = async (number: number): Promise<Asked> => {
-    await vi.waitFor(() => expect(asked.length).toBeGreaterThan(number));
+    await waitFor(() => expect(asked.length).toBeGreaterThan(number));
     return asked[number]!;
   };
   return { asked, models, metrics, score, next };
@@ -49,7 +49,7 @@ describe("batches", () => {
   test("hold what arrived while the model computed, and everyone gets their own scores back", async () => {
     const { score, next, asked } = start({}, { held: true });
     const first = score(["a"]);
-    (await next(0)).texts;
+    await next(0);
     const others = [score(["bb", "ccc"]), score(["dddd"])];
     (await next(0)).go();
     const second = await next(1);
@@ -63,6 +63,7 @@ describe("batches", () => {
   test("are cut by tokens, a long request takes turns with short ones, and one that is too long alone goes alone", async () => {
     const { score, next } = start({ maxBatchTokens: 30 }, { held: true });
     const blocking = score(["a"]);
+    await next(0);
     const many = score(Array.from({ length: 6 }, () => "b".repeat(20)));
     const few = score(["c"]);
     const long = score(["d".repeat(4000)]);
@@ -126,17 +127,15 @@ describe("batches", () => {
 
 describe("a bad conversation", () => {
   test("fails alone, whoever else is in the batch, and its message says nothing of the batch", async () => {
-    const { score, next } = start({}, { held: true });
+    const { score, next, asked } = start({}, { held: true });
     const first = score(["a"]);
     await next(0);
     const requests = [score(["b"]), score(["c", "fail", "d"]), score(["e"])];
     (await next(0)).go();
-    const going = setInterval(async () => (await next(0)) && void 0, 1000);
-    clearInterval(going);
-    const [b, mixed, e] = await Promise.all([...requests, release(next)]);
+    const [b, mixed, e] = await goOn(asked, Promise.all(requests));
     expect(b).toEqual(scoresOf(["b"]));
     expect(e).toEqual(scoresOf(["e"]));
-    const results = mixed as Awaited<(typeof requests)[1]>;
+    const results = mixed!;
     expect(results[1]).toBeInstanceOf(InputError);
     expect(results[1]).toMatchObject({ message: "score: conversation 0: too long" });
     expect([results[0], results[2]]).toEqual([
@@ -180,8 +179,8 @@ describe("a process that dies", () => {
     const { score, models } = start();
     expect(await score(["a"])).toEqual(scoresOf(["a"]));
     models[0]!.die();
-    await vi.waitFor(() => expect(models).toHaveLength(2));
-    await vi.waitFor(() => expect(service.health().ready).toBe(1));
+    await waitFor(() => expect(models).toHaveLength(2));
+    await waitFor(() => expect(service.health().ready).toBe(1));
     expect(await score(["b"])).toEqual(scoresOf(["b"]));
   });
 
@@ -189,12 +188,12 @@ describe("a process that dies", () => {
     let broken = true;
     const { score, models } = start({}, { held: false, fails: () => broken });
     models[0]!.die();
-    await vi.waitFor(() => expect(service.health().ready).toBe(0));
-    await vi.waitFor(() =>
+    await waitFor(() => expect(service.health().ready).toBe(0));
+    await waitFor(() =>
       expect(score(["a"])).rejects.toMatchObject({ status: 503, code: "model-unavailable" }),
     );
     broken = false;
-    await vi.waitFor(() => expect(service.health().ready).toBe(1), { timeout: 5000 });
+    await waitFor(() => expect(service.health().ready).toBe(1));
     expect(await score(["b"])).toEqual(scoresOf(["b"]));
   });
 });
@@ -267,14 +266,10 @@ describe("closing", () => {
   });
 });
 
-/** Lets every further batch go on. */
-async function release(next: (number: number) => Promise<Asked>): Promise<void> {
-  for (let number = 1; ; number++) {
-    const batch = await Promise.race([
-      next(number),
-      new Promise<null>((resolve) => setTimeout(resolve, 300, null)),
-    ]).catch(() => null);
-    if (batch === null) return;
-    batch.go();
-  }
+/** Lets every batch go on until the results are there. */
+async function goOn<T>(asked: readonly Asked[], results: Promise<T>): Promise<T> {
+  const going = setInterval(() => {
+    for (const batch of asked) batch.go();
+  }, 5);
+  return results.finally(() => clearInterval(going));
 }

@@ -1,3 +1,4 @@
+import { vi } from "vitest";
 import type { Message } from "../../src/chat/messages.ts";
 import { InputError } from "../../src/errors.ts";
 import { ModelProcessEnded } from "../../src/opening/isolated-model.ts";
@@ -56,3 +57,7 @@ export function mortalModel(asked: Asked[], held = false): MortalModel & { die()
     [Symbol.asyncDispose]: async () => die(),
   };
 }
+
+/** Waits until it holds; a busy machine may take its time. */
+export const waitFor = <T>(holds: () => T | Promise<T>): Promise<T> =>
+  vi.waitFor(holds, { timeout: 100_000, interval: 5 });

@@ -1,40 +1,45 @@
 import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
-import { connect } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Message } from "../../src/chat/messages.ts";
 import { openRewardModel } from "../../src/opening/open-reward-model.ts";
 import type { Comparison, Score } from "../../src/reward-model.ts";
 import type { LocalRewardModel } from "../../src/scoring/local-model.ts";
+import { createApp } from "../../src/server/app.ts";
+import { listen, stopListening } from "../../src/server/listen.ts";
 import { type RunningServer, serve } from "../../src/server/serve.ts";
 import { writeSmallModel } from "../cli/small-model.ts";
+import { fakeService } from "./fake-service.ts";
+import { waitFor } from "./mortal-model.ts";
 
 // The children run the sources too, with the loader that this process hands on.
 process.execArgv.push("--import", "tsx");
 
 const folder = mkdtempSync(join(tmpdir(), "armorm-serve-"));
 const directory = join(folder, "model");
-const timeouts = { headersMs: 400, requestMs: 400, keepAliveMs: 5000 };
 const prompt: Message = { role: "user", content: "Name a prime." };
 const answered = (content: string): Message[] => [prompt, { role: "assistant", content }];
 
 let here: LocalRewardModel;
 let server: RunningServer;
+/** Computed once: the model of this process would hold up the server in it. */
+let sound: Score;
 beforeAll(async () => {
   await writeSmallModel(directory);
   writeFileSync(join(directory, "README.md"), "# A card\n");
   here = await openRewardModel(directory, { threads: 1 });
+  [sound] = (await here.score([answered("Seven.")])) as [Score];
   server = await serve(directory, {
     port: 0,
     threads: 1,
     maxBodyBytes: 1 << 20,
     maxBatchTokens: 1024,
-    timeouts,
   });
-});
+}, 60_000);
 afterAll(async () => {
   await Promise.all([here.close(), server.close()]);
   rmSync(folder, { recursive: true });
@@ -55,13 +60,12 @@ const codeOf = async (response: Promise<Response>) => {
 };
 /** The server goes on: its next answer is right. */
 async function requireSound() {
-  const [expected] = await here.score([answered("Seven.")]);
-  expect(await json(post("/v1/score", { messages: answered("Seven.") }))).toEqual(expected);
+  expect(await json(post("/v1/score", { messages: answered("Seven.") }))).toEqual(sound);
 }
 /** What the server answers to bytes that need not be HTTP. */
-function speak(bytes: string): Promise<string> {
+function speak(bytes: string, port: number = server.port): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = connect(server.port, "127.0.0.1", () => socket.write(bytes));
+    const socket = connect(port, "127.0.0.1", () => socket.write(bytes));
     let text = "";
     socket.setEncoding("utf8").on("data", (part) => {
       text += part;
@@ -165,13 +169,18 @@ describe("bad requests on the wire leave the next one unharmed", () => {
   });
 
   test("a client that is too slow, in its headers or in its body", async () => {
-    expect(await speak("POST /v1/score HTTP/1.1\r\nhost: loc")).toMatch(
-      /^HTTP\/1.1 408 [\s\S]*"code":"request-timeout"/,
-    );
-    const slow =
-      "POST /v1/score HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
-    expect(await speak(slow)).toMatch(/^(HTTP\/1.1 408 [\s\S]*"code":"request-timeout"|)/);
-    await requireSound();
+    const timeouts = { headersMs: 200, requestMs: 200, keepAliveMs: 5000 };
+    const hasty = await listen(createApp(fakeService()), { host: "127.0.0.1", port: 0, timeouts });
+    const { port } = hasty.address() as AddressInfo;
+    const slow = [
+      "POST /v1/score HTTP/1.1\r\nhost: loc",
+      "POST /v1/score HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{",
+    ];
+    for (const bytes of slow) {
+      expect(await speak(bytes, port)).toMatch(/^HTTP\/1.1 408 [\s\S]*"code":"request-timeout"/);
+    }
+    expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200);
+    await stopListening(hasty);
   });
 
   test("a client that leaves before its answer", async () => {
@@ -180,12 +189,12 @@ describe("bad requests on the wire leave the next one unharmed", () => {
       answered(`${"Take your time. ".repeat(20)}${i}`),
     );
     const pending = post("/v1/score", { conversations }, { signal: controller.signal });
-    await vi.waitFor(async () =>
+    await waitFor(async () =>
       expect((await json<{ queued: number }>(fetch(`${server.url}/health`))).queued).toBeGreaterThan(0),
     );
     controller.abort();
     await expect(pending).rejects.toThrow();
-    await vi.waitFor(async () =>
+    await waitFor(async () =>
       expect((await json<{ queued: number }>(fetch(`${server.url}/health`))).queued).toBe(0),
     );
     const metrics = await (await fetch(`${server.url}/metrics`)).text();
@@ -202,7 +211,7 @@ test.runIf(process.platform === "linux")(
       answered(`${"Take your time. ".repeat(20)}${i}`),
     );
     const pending = json(post("/v1/score", { conversations }));
-    await vi.waitFor(async () =>
+    await waitFor(async () =>
       expect((await json<{ queued: number }>(fetch(`${server.url}/health`))).queued).toBeGreaterThan(0),
     );
     for (const pid of before) process.kill(pid, "SIGKILL");
@@ -228,7 +237,7 @@ describe("serve refuses before it loads anything", () => {
     await expect(serve(directory, { port: server.port, threads: 1 })).rejects.toMatchObject({
       code: "address-in-use",
     });
-    expect(childProcesses()).toEqual(before);
+    await waitFor(() => expect(childProcesses()).toEqual(before));
   });
 });
 
@@ -253,7 +262,7 @@ test("closing finishes what has arrived, on connections that are then closed", a
     }).on("error", reject);
     sent.end(JSON.stringify({ conversations }));
   });
-  await vi.waitFor(async () =>
+  await waitFor(async () =>
     expect((await json<{ queued: number }>(fetch(`${own.url}/health`))).queued).toBeGreaterThan(0),
   );
   await own.close(30);
