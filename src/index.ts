@@ -138,10 +138,12 @@ export type {
   RewardModel,
   Score,
   ScoreOptions,
+  Steering,
 } from "./reward-model.ts";
 export type { LocalRewardModel } from "./scoring/local-model.ts";
-export { compareScores, rankScores } from "./scoring/ranking.ts";
+export { compareScores, type RankingChange, rankingChange, rankScores } from "./scoring/ranking.ts";
 export { scoreBestOfNSets, scorePairSets } from "./scoring/score-embeddings.ts";
 export { type ScoreParts, toScore } from "./scoring/score-parts.ts";
 export type { Scorer } from "./scoring/scorer.ts";
+export { describeSteering, resolveSteering, steerScore } from "./scoring/steering.ts";
 export type { BradleyTerryDirectory } from "./siblings/bradley-terry.ts";

@@ -7,6 +7,7 @@ const src = join(import.meta.dirname, "../src");
 // A room may import itself and whatever stands above it. `reward-model.ts` is the contract between reward models and the rest.
 const ORDER = [
   "errors.ts",
+  "nearest-name.ts",
   "random.ts",
   "version.ts",
   "chat",

@@ -1,7 +1,7 @@
 // The whole forward pass of the heads, without native parts: it runs wherever JavaScript does.
 // K objectives, H hidden size. Sums are accumulated in f64.
 
-import type { ScoreParts } from "../scoring/score-parts.ts";
+import { type ScoreParts, weighRewards } from "../scoring/score-parts.ts";
 import type { Gate, Heads, LinearLayer } from "./heads.ts";
 
 /**
@@ -28,17 +28,8 @@ export function scoreEmbedding(
   const rewards = multiply(W, Float64Array.from(embedding), K); // W · x
 
   const adjustedRewards = new Float64Array(K);
-  const coefficients = new Float64Array(K);
-  for (let j = 0; j < K; j++) {
-    for (let k = 0; k < K; k++) {
-      const t = T[j * K + k]!;
-      adjustedRewards[k]! += rewards[j]! * t; // rewards @ T
-      coefficients[j]! += gatingOutput[k]! * t; // g @ Tᵀ
-    }
-  }
-  const contributions = coefficients.map((coefficient, k) => coefficient * rewards[k]!);
-  const score = contributions.reduce((sum, contribution) => sum + contribution, 0);
-  return { score, rewards, adjustedRewards, gatingOutput, coefficients, contributions };
+  for (let j = 0; j < K; j++) for (let k = 0; k < K; k++) adjustedRewards[k]! += rewards[j]! * T[j * K + k]!; // rewards @ T
+  return { rewards, adjustedRewards, gatingOutput, ...weighRewards(rewards, gatingOutput, T) };
 }
 
 /**

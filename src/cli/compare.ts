@@ -2,23 +2,27 @@ import { Command } from "commander";
 import pc from "picocolors";
 import type { ComparisonRow } from "../data/records.ts";
 import type { Comparison } from "../reward-model.ts";
-import { fixed, percent, print, shorten } from "./output.ts";
+import { rankingChange } from "../scoring/ranking.ts";
+import { fixed, note, percent, print, shorten } from "./output.ts";
 import { countRows, idOf, type RowFlags, rowSource, runRows, withRowOptions } from "./rows.ts";
 import { type ModelFlags, openModel, printContributions, runIdentity, withModelOptions } from "./score.ts";
+import { type SteeringFlags, steeringFor, withSteeringOptions } from "./steering-options.ts";
+import { countTurned, turnedText } from "./steering-tables.ts";
 
-type CompareFlags = ModelFlags & RowFlags;
+type CompareFlags = ModelFlags & RowFlags & SteeringFlags;
 
 export function compareCommand(): Command {
   const command = new Command("compare")
     .description("rank two or more responses to one prompt and say, by objective, why one wins")
     .argument("[file]", "JSON or JSONL: prompt and responses; - or nothing reads standard input");
-  return withModelOptions(withRowOptions(command))
+  return withModelOptions(withSteeringOptions(withRowOptions(command)))
     .action(run)
     .addHelpText(
       "after",
       `
 Examples:
   armorm compare --model model comparisons.jsonl
+  armorm compare --model model comparisons.jsonl --scale safety=3
   echo '{"prompt":"Name a prime.","responses":["Seven.","Eight, I think."]}' | armorm compare --model model`,
     );
 }
@@ -29,7 +33,9 @@ const loadReaders = () => import("../data/conversations.ts");
 async function run(file: string | undefined, flags: CompareFlags): Promise<void> {
   const { readComparisons } = await loadReaders();
   const total = await countRows(file);
+  const steering = await steeringFor(flags);
   const identity = await runIdentity("compare", flags);
+  const turned = countTurned("rankings");
   await using model = await openModel(flags);
   await runRows<ComparisonRow, Comparison>(flags, {
     what: "comparing",
@@ -39,13 +45,23 @@ async function run(file: string | undefined, flags: CompareFlags): Promise<void>
     identity,
     compute: async (rows) => {
       const comparisons: Comparison[] = [];
-      for (const { prompt, responses } of rows) comparisons.push(await model.compare(prompt, responses));
+      for (const { prompt, responses } of rows)
+        comparisons.push(await model.compare(prompt, responses, steering ? { steering } : {}));
+      for (const { responses } of comparisons) turned.add(rankingChange(responses));
       return comparisons;
     },
-    toJson: (comparison, row) => [{ ...idOf(row), prompt: row.prompt, texts: row.responses, ...comparison }],
-    print: printComparison,
+    toJson: (comparison, row) => {
+      const change = steering ? { rankingChange: rankingChange(comparison.responses) } : {};
+      return [{ ...idOf(row), prompt: row.prompt, texts: row.responses, ...comparison, ...change }];
+    },
+    print: (comparison, row) => {
+      printComparison(comparison, row);
+      const change = rankingChange(comparison.responses);
+      if (steering && change) print(`${turnedText(change, steering, letter)}\n`);
+    },
     errorsInPlace: true,
   });
+  if (steering) note(turned.text());
 }
 
 /** A prompt, its responses from best to worst, and why the best one beats the next. */

@@ -2,9 +2,10 @@ import { Command } from "commander";
 import pc from "picocolors";
 import type { BestOfNEvaluation } from "../evaluation/evaluate-best-of-n.ts";
 import { evaluatePromptModels, finishPrompts } from "./best-of-n-run.ts";
-import { type EvaluationFlags, withEvaluationOptions } from "./evaluation-run.ts";
+import { type EvaluationFlags, evaluationHead, withEvaluationOptions } from "./evaluation-run.ts";
 import { ACCURACY_COLUMNS, printComparisons, printHeading, printLeftOut } from "./evaluation-tables.ts";
 import { fixed, integer, percent, print, table } from "./output.ts";
+import { printSteeringEffect } from "./steering-tables.ts";
 
 export function evaluateBestOfNCommand(): Command {
   const command = new Command("best-of-n")
@@ -32,11 +33,15 @@ async function run(flags: EvaluationFlags): Promise<void> {
     import("../evaluation/evaluate-best-of-n.ts"),
     evaluatePromptModels("evaluate best-of-n", flags),
   ]);
-  const evaluations = models.map(({ name, collected }) => ({ model: name, ...reportBestOfN(collected) }));
+  const evaluations = models.map(({ collected, ...about }) => ({
+    ...evaluationHead(about),
+    ...reportBestOfN(collected),
+  }));
   await finishPrompts(flags, models, evaluations, (comparisons) => {
     for (const evaluation of evaluations) {
       printHeading(evaluation.model, evaluations.length);
       printBestOfN(evaluation);
+      printSteeringEffect(evaluation, "prompts", evaluation.graded);
     }
     if (evaluations.length > 1) printSideBySide(evaluations);
     printComparisons(comparisons, "prompts");

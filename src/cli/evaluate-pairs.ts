@@ -2,7 +2,7 @@ import { Command } from "commander";
 import pc from "picocolors";
 import { InputError } from "../errors.ts";
 import type { PairEvaluation } from "../evaluation/evaluate-pairs.ts";
-import { type EvaluationFlags, withEvaluationOptions } from "./evaluation-run.ts";
+import { type EvaluationFlags, evaluationHead, withEvaluationOptions } from "./evaluation-run.ts";
 import {
   ACCURACY_COLUMNS,
   accuracyRow,
@@ -14,6 +14,7 @@ import {
 import { parseList } from "./flags.ts";
 import { print, table } from "./output.ts";
 import { evaluatePairModels, finishPairs } from "./pair-run.ts";
+import { printSteeringEffect } from "./steering-tables.ts";
 
 interface EvaluatePairsFlags extends EvaluationFlags {
   by?: string[];
@@ -52,8 +53,8 @@ async function run(flags: EvaluatePairsFlags): Promise<void> {
     import("../evaluation/evaluate-pairs.ts"),
     evaluatePairModels("evaluate pairs", flags, flags.by),
   ]);
-  const evaluations = models.map(({ name, directory, collected }) => ({
-    model: name,
+  const evaluations = models.map(({ directory, collected, ...about }) => ({
+    ...evaluationHead(about),
     ...reportPairs(collected, {
       marginScale: directory.scorer.marginScale,
       ...(flags.by ? { fields: flags.by } : {}),
@@ -89,4 +90,5 @@ export function printPairEvaluation(evaluation: PairEvaluation): void {
     );
   }
   printAnalysis(evaluation);
+  printSteeringEffect(evaluation);
 }

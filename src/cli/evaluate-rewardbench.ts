@@ -3,10 +3,11 @@ import pc from "picocolors";
 import type { RewardBenchEvaluation, SubsetResult } from "../evaluation/evaluate-reward-bench.ts";
 import { PUBLISHED_SCORES } from "../evaluation/published-scores.ts";
 import { SECTION_NAMES } from "../evaluation/reward-bench.ts";
-import { type EvaluationFlags, withEvaluationOptions } from "./evaluation-run.ts";
+import { type EvaluationFlags, evaluationHead, withEvaluationOptions } from "./evaluation-run.ts";
 import { intervalText, printAnalysis, printComparisons, printCounts } from "./evaluation-tables.ts";
 import { type Column, integer, percent, print, printJson, table } from "./output.ts";
 import { evaluatePairModels, finishPairs } from "./pair-run.ts";
+import { printSteeringEffect } from "./steering-tables.ts";
 
 interface RewardBenchFlags extends EvaluationFlags {
   referenceCounts?: boolean;
@@ -55,8 +56,8 @@ async function run(flags: RewardBenchFlags): Promise<void> {
     evaluatePairModels("evaluate rewardbench", flags),
   ]);
   const { referenceCounts = false } = flags;
-  const evaluations = models.map(({ name, directory, collected }) => ({
-    model: name,
+  const evaluations = models.map(({ directory, collected, ...about }) => ({
+    ...evaluationHead(about),
     ...reportRewardBench(collected, { marginScale: directory.scorer.marginScale, referenceCounts }),
   }));
   await finishPairs(flags, models, evaluations, (comparisons) => {
@@ -172,6 +173,7 @@ function printRewardBench(evaluation: RewardBenchEvaluation): void {
   }
   printMissing({ missing, unknown: [] });
   printAnalysis(evaluation);
+  printSteeringEffect(evaluation);
 }
 
 /** Models side by side, beside length alone and what others have published. */

@@ -2,9 +2,10 @@ import { Command } from "commander";
 import pc from "picocolors";
 import type { RewardBench2Evaluation } from "../evaluation/evaluate-reward-bench-2.ts";
 import { evaluatePromptModels, finishPrompts } from "./best-of-n-run.ts";
-import { type EvaluationFlags, withEvaluationOptions } from "./evaluation-run.ts";
+import { type EvaluationFlags, evaluationHead, withEvaluationOptions } from "./evaluation-run.ts";
 import { intervalText, printComparisons, printHeading, printLeftOut } from "./evaluation-tables.ts";
 import { fixed, integer, percent, print, table } from "./output.ts";
+import { printSteeringEffect } from "./steering-tables.ts";
 
 /** Where the official set lies on the hub. */
 const OFFICIAL = "allenai/reward-bench-2:test";
@@ -34,14 +35,15 @@ async function run(flags: EvaluationFlags): Promise<void> {
     import("../evaluation/evaluate-reward-bench-2.ts"),
     evaluatePromptModels("evaluate rewardbench2", flags),
   ]);
-  const evaluations = models.map(({ name, collected }) => ({
-    model: name,
+  const evaluations = models.map(({ collected, ...about }) => ({
+    ...evaluationHead(about),
     ...reportRewardBench2(collected),
   }));
   await finishPrompts(flags, models, evaluations, (comparisons) => {
     for (const evaluation of evaluations) {
       printHeading(evaluation.model, evaluations.length);
       printRewardBench2(evaluation);
+      printSteeringEffect(evaluation, "prompts");
     }
     if (evaluations.length > 1) printSideBySide(evaluations);
     printComparisons(comparisons, "prompts");

@@ -8,7 +8,7 @@ import type { DataLocation } from "../data/location.ts";
 import type { EmbeddingSet } from "../embedding/embedding-set.ts";
 import { hashOf } from "../embedding/manifest.ts";
 import { InputError } from "../errors.ts";
-import type { RewardModel } from "../reward-model.ts";
+import type { RewardModel, Steering } from "../reward-model.ts";
 import type { ScorerDirectory } from "../scoring/model-directory.ts";
 import { dataLocations, withFormatOption } from "./data-options.ts";
 import { withDownloads } from "./downloads.ts";
@@ -20,9 +20,10 @@ import { printJson } from "./output.ts";
 import { announceJob, startProgress } from "./progress.ts";
 import { openResultFile, type ResultFile } from "./result-file.ts";
 import { downloadModel, type ModelFlags, openModel, withOpeningOptions } from "./score.ts";
+import { type SteeringFlags, steeringOf, withSteeringOptions } from "./steering-options.ts";
 
 /** Options of every benchmark. */
-export interface EvaluationFlags extends Omit<ModelFlags, "model"> {
+export interface EvaluationFlags extends Omit<ModelFlags, "model">, SteeringFlags {
   /** Always there, unless known accuracies take its place. */
   model: string[];
   /** A file of known accuracies, of the benchmark that takes one. */
@@ -59,7 +60,10 @@ export function withEvaluationOptions(
     .option("--json", "print the evaluation as JSON")
     // Before anything is downloaded.
     .hook("preAction", (_, action) => requireUsage(action.opts<GivenFlags>()));
-  return withDownloads(withOpeningOptions(format ? withFormatOption(command) : command), downloadModels);
+  return withDownloads(
+    withOpeningOptions(withSteeringOptions(format ? withFormatOption(command) : command)),
+    downloadModels,
+  );
 }
 
 async function downloadModels(flags: GivenFlags): Promise<Partial<EvaluationFlags>> {
@@ -82,6 +86,7 @@ export interface RowRange {
   readonly done: number;
   readonly skip: (promptHash: string) => boolean;
   readonly signal: AbortSignal;
+  readonly steering?: Steering;
 }
 
 /** What one benchmark does. */
@@ -100,7 +105,7 @@ export interface EvaluationJob<Row, Collected> {
   readonly fromSets: (
     model: ScorerDirectory,
     sets: readonly EmbeddingSet[],
-    range: Pick<RowRange, "limit" | "skip">,
+    range: Pick<RowRange, "limit" | "skip" | "steering">,
   ) => AsyncIterable<Row>;
   readonly collect: (
     score: (skip: (promptHash: string) => boolean) => AsyncIterable<Row>,
@@ -114,8 +119,15 @@ export interface EvaluatedModel<Collected> {
   /** As it was named. */
   readonly name: string;
   readonly directory: ScorerDirectory;
+  readonly steering?: Steering;
   readonly collected: Collected;
 }
+
+/** How an evaluation begins: whose it is. */
+export const evaluationHead = ({ name, steering }: Pick<EvaluatedModel<unknown>, "name" | "steering">) => ({
+  model: name,
+  ...(steering ? { steering } : {}),
+});
 
 // Loaded by a function of its own: tsc does not rewrite import paths inside a function that says `await using`.
 const loadLibrary = () =>
@@ -123,6 +135,7 @@ const loadLibrary = () =>
     import("../data/describe-file.ts"),
     import("../embedding/embedding-set.ts"),
     import("../opening/open-model-directory.ts"),
+    import("../scoring/steering.ts"),
   ]);
 
 /** Runs a benchmark for every model, one after the other. */
@@ -130,7 +143,10 @@ export async function evaluateModels<Row, Collected>(
   flags: EvaluationFlags,
   job: EvaluationJob<Row, Collected>,
 ): Promise<EvaluatedModel<Collected>[]> {
-  const [{ describeFile }, { openEmbeddingSet }, { openModelDirectory }] = await loadLibrary();
+  const [{ describeFile }, { openEmbeddingSet }, { openModelDirectory }, { resolveSteering }] =
+    await loadLibrary();
+  const steering = steeringOf(flags);
+  const steered = steering ? { steering } : {};
   const locations = await dataLocations(flags.data ?? [], flags.format);
   const files = await Promise.all(locations.map(({ path }) => describeFile(path)));
   const sets = await Promise.all((flags.embeddings ?? []).map(openEmbeddingSet));
@@ -157,6 +173,9 @@ export async function evaluateModels<Row, Collected>(
       return nameless ? { ...found, trainedOn: null } : found;
     }),
   );
+  for (const [m, { scorer }] of directories.entries()) {
+    if (steering) resolveSteering(steering, scorer.objectives, flags.model[m]);
+  }
   const identities = await Promise.all(
     directories.map(async (directory) =>
       hashOf({
@@ -164,7 +183,7 @@ export async function evaluateModels<Row, Collected>(
         model: await modelIdentity(directory, flags),
         data,
         from: flags.data ? "text" : "embeddings",
-        options: { ...job.options, ...pick(flags, ["format"]) },
+        options: { ...job.options, ...pick(flags, ["format"]), ...steered },
       }),
     ),
   );
@@ -179,7 +198,7 @@ export async function evaluateModels<Row, Collected>(
     await using file = await openRows(flags.out, names[m]!, identities[m]!);
     await using model = flags.data ? await openModel(own) : null;
     const rowsFrom = (done: number, skip: (promptHash: string) => boolean): AsyncIterable<Row> => {
-      const range = { ...pick(flags, ["limit"]), skip };
+      const range = { ...pick(flags, ["limit"]), skip, ...steered };
       return model
         ? job.fromText(model, locations, { ...range, done, signal })
         : skipRows(job.fromSets(directory, sets, range), done);
@@ -201,17 +220,19 @@ export async function evaluateModels<Row, Collected>(
         },
       )
       .finally(() => progress.stop());
-    evaluated.push({ name, directory, collected });
+    evaluated.push({ name, directory, collected, ...steered });
   }
   return evaluated;
 }
 
-function requireUsage({ model, data, embeddings, accuracies, limit, out }: GivenFlags): void {
+function requireUsage(flags: GivenFlags): void {
+  const { model, data, embeddings, accuracies, limit, out } = flags;
   if (accuracies !== undefined) {
-    if ([model, data, embeddings, limit, out].every((flag) => flag === undefined)) return;
+    const others = [model, data, embeddings, limit, out, steeringOf(flags)];
+    if (others.every((flag) => flag === undefined)) return;
     throw new InputError(
       "wrong-usage",
-      "evaluate: expected --accuracies alone, got a model, data or a folder too",
+      "evaluate: expected --accuracies alone, got a model, data, a folder or steering too",
       "give either known accuracies, or a model and data",
     );
   }

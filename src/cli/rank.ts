@@ -3,14 +3,17 @@ import pc from "picocolors";
 import type { Message } from "../chat/messages.ts";
 import type { ComparisonRow } from "../data/records.ts";
 import { InputError } from "../errors.ts";
-import { rankScores } from "../scoring/ranking.ts";
+import type { Score, Steering } from "../reward-model.ts";
+import { type RankingChange, rankingChange, rankScores, unsteeredRanking } from "../scoring/ranking.ts";
 import { letter } from "./compare.ts";
 import { parseNumberFromZero } from "./flags.ts";
-import { fixed, print, shorten, table } from "./output.ts";
+import { fixed, note, print, shorten, table } from "./output.ts";
 import { countRows, idOf, type RowFlags, rowHeading, rowSource, runRows, withRowOptions } from "./rows.ts";
 import { type ModelFlags, openModel, runIdentity, withModelOptions } from "./score.ts";
+import { type SteeringFlags, steeringFor, withSteeringOptions } from "./steering-options.ts";
+import { countTurned, turnedText } from "./steering-tables.ts";
 
-interface RankFlags extends ModelFlags, RowFlags {
+interface RankFlags extends ModelFlags, RowFlags, SteeringFlags {
   write?: TrainingRows;
   minMargin?: number;
 }
@@ -24,6 +27,9 @@ interface Ranking {
   /** In the order of the responses. */
   readonly scores: readonly number[];
   readonly best: number;
+  /** The ranking without steering, and where it first differs; only of a steered model. */
+  readonly unsteered?: { readonly ranking: readonly number[]; readonly scores: readonly number[] };
+  readonly rankingChange?: RankingChange | null;
 }
 
 export function rankCommand(): Command {
@@ -41,7 +47,7 @@ export function rankCommand(): Command {
       "dpo: leave out prompts whose scores lie closer together",
       parseNumberFromZero,
     );
-  return withModelOptions(withRowOptions(command))
+  return withModelOptions(withSteeringOptions(withRowOptions(command)))
     .action(run)
     .addHelpText(
       "after",
@@ -66,6 +72,8 @@ async function run(file: string | undefined, flags: RankFlags): Promise<void> {
   }
   const { readCandidates } = await loadReaders();
   const total = await countRows(file);
+  const steering = await steeringFor(flags);
+  const turned = countTurned("rankings");
   const identity = { run: await runIdentity("rank", flags), write, minMargin };
   await using model = await openModel(flags);
   await runRows<ComparisonRow, Ranking>(flags, {
@@ -75,13 +83,16 @@ async function run(file: string | undefined, flags: RankFlags): Promise<void> {
     total,
     identity,
     compute: async (rows) => {
-      const scores = await model.score(rows.flatMap(({ prompt, responses }) => answered(prompt, responses)));
+      const scores = await model.score(
+        rows.flatMap(({ prompt, responses }) => answered(prompt, responses)),
+        steering ? { steering } : {},
+      );
       let at = 0;
       return rows.map(({ responses }) => {
-        const own = scores.slice(at, at + responses.length).map(({ score }) => score);
+        const ranking = rankingOf(scores.slice(at, at + responses.length));
         at += responses.length;
-        const ranking = rankScores(own);
-        return { ranking, scores: own, best: ranking[0]! };
+        turned.add(ranking.rankingChange ?? null);
+        return ranking;
       });
     },
     toJson: (ranking, row) => {
@@ -89,10 +100,25 @@ async function run(file: string | undefined, flags: RankFlags): Promise<void> {
         write === "sft" ? sftRow(ranking, row) : write === "dpo" ? dpoRow(ranking, row, minMargin) : ranking;
       return content ? [{ ...idOf(row), ...content }] : [];
     },
-    ...(write ? {} : { print: printRanking }),
+    ...(write
+      ? {}
+      : {
+          print: (ranking: Ranking, row: ComparisonRow, index: number) =>
+            printRanking(ranking, row, index, steering),
+        }),
     // A row that says what went wrong has no place among training rows.
     errorsInPlace: write === undefined,
   });
+  if (steering) note(turned.text());
+}
+
+function rankingOf(responses: readonly Score[]): Ranking {
+  const scores = responses.map(({ score }) => score);
+  const ranking = rankScores(scores);
+  const before = unsteeredRanking(responses);
+  if (!before) return { ranking, scores, best: ranking[0]! };
+  const unsteered = { ranking: before, scores: responses.map((response) => response.unsteered!.score) };
+  return { ranking, scores, best: ranking[0]!, unsteered, rankingChange: rankingChange(responses) };
 }
 
 const answered = (prompt: readonly Message[], responses: readonly string[]): Message[][] =>
@@ -123,7 +149,12 @@ function dpoRow(
   };
 }
 
-function printRanking({ ranking, scores, best }: Ranking, row: ComparisonRow, index: number): void {
+function printRanking(
+  { ranking, scores, best, rankingChange: change }: Ranking,
+  row: ComparisonRow,
+  index: number,
+  steering: Steering | undefined,
+): void {
   print(`${rowHeading(row, index)}  ${shorten(row.prompt.at(-1)!.content)}`);
   const columns = [
     { title: "" },
@@ -138,5 +169,6 @@ function printRanking({ ranking, scores, best }: Ranking, row: ComparisonRow, in
     pc.dim(shorten(row.responses[i]!, 80)),
   ]);
   print(table(columns, rows));
+  if (steering && change) print(turnedText(change, steering, letter));
   print();
 }

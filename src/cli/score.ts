@@ -6,13 +6,16 @@ import type { ConversationRow } from "../data/records.ts";
 import type { EmbeddingSet } from "../embedding/embedding-set.ts";
 import { InputError } from "../errors.ts";
 import type { RewardModel, Score } from "../reward-model.ts";
+import { rankingChange } from "../scoring/ranking.ts";
 import type { ScoredEmbeddedPair } from "../scoring/score-embeddings.ts";
 import { type BackboneFlags, chatOptions, withBackboneOptions } from "./backbone-options.ts";
 import { download, withDownloads } from "./downloads.ts";
 import { pick } from "./flags.ts";
-import { bar, fixed, print } from "./output.ts";
+import { bar, fixed, note, print } from "./output.ts";
 import { watchQuantizing } from "./quantizing.ts";
 import { countRows, idOf, type RowFlags, rowHeading, rowSource, runRows, withRowOptions } from "./rows.ts";
+import { type SteeringFlags, steeringFor, steeringOf, withSteeringOptions } from "./steering-options.ts";
+import { countTurned } from "./steering-tables.ts";
 import { explainTokens, printTokens, type TokenExplanation } from "./tokens.ts";
 
 /** Options of every command that opens a model. */
@@ -21,7 +24,7 @@ export interface ModelFlags extends BackboneFlags {
   backbone?: string;
 }
 
-interface ScoreFlags extends ModelFlags, RowFlags {
+interface ScoreFlags extends ModelFlags, RowFlags, SteeringFlags {
   embeddings?: string[];
   explainTokens?: boolean;
 }
@@ -62,7 +65,7 @@ export function scoreCommand(): Command {
     .argument("[file]", "JSON or JSONL: messages, or prompt and response; - or nothing reads standard input")
     .option("--embeddings <dir...>", "embedded pairs instead of a file: the heads alone run, in seconds")
     .option("--explain-tokens", "show what the model reads, token by token, instead of scoring it");
-  return withModelOptions(withRowOptions(command))
+  return withModelOptions(withSteeringOptions(withRowOptions(command)))
     .action(run)
     .addHelpText(
       "after",
@@ -70,6 +73,7 @@ export function scoreCommand(): Command {
 Examples:
   armorm score --model model conversations.jsonl
   armorm score --model model conversations.jsonl --out scores.jsonl     (killed? the same command continues)
+  armorm score --model model conversations.jsonl --scale safety=3 --without verbosity
   echo '{"prompt":"Name a prime.","response":"Seven."}' | armorm score --model model --json`,
     );
 }
@@ -105,13 +109,18 @@ async function modelOptions(flags: ModelFlags) {
 }
 
 /** What a run with these options must share with the run that it continues; needed for `--out` only. */
-export async function runIdentity(command: string, flags: ModelFlags & RowFlags): Promise<unknown> {
+export async function runIdentity(
+  command: string,
+  flags: ModelFlags & RowFlags & SteeringFlags,
+): Promise<unknown> {
   if (flags.out === undefined) return null;
   const [{ openModelDirectory }, { modelIdentity }] = await Promise.all([
     import("../opening/open-model-directory.ts"),
     import("./model-identity.ts"),
   ]);
-  return { command, model: await modelIdentity(await openModelDirectory(flags.model), flags) };
+  const steering = steeringOf(flags);
+  const model = await modelIdentity(await openModelDirectory(flags.model), flags);
+  return { command, model, ...(steering ? { steering } : {}) };
 }
 
 async function run(file: string | undefined, flags: ScoreFlags): Promise<void> {
@@ -121,6 +130,13 @@ async function run(file: string | undefined, flags: ScoreFlags): Promise<void> {
       "wrong-usage",
       `score: expected --embeddings alone, got ${other} too`,
       "give either embeddings or conversations",
+    );
+  }
+  if (flags.explainTokens && steeringOf(flags)) {
+    throw new InputError(
+      "wrong-usage",
+      "score: expected --explain-tokens without --weights, --scale and --without, got both",
+      "leave one out: steering changes scores, not what the model reads",
     );
   }
   if (flags.embeddings) await scoreEmbeddings(flags.embeddings, flags);
@@ -134,6 +150,7 @@ const loadReaders = () => import("../data/conversations.ts");
 async function scoreConversations(file: string | undefined, flags: ScoreFlags): Promise<void> {
   const { readConversations } = await loadReaders();
   const total = await countRows(file);
+  const steering = await steeringFor(flags);
   const identity = await runIdentity("score", flags);
   await using model = await openModel(flags);
   await runRows<ConversationRow, Score>(flags, {
@@ -142,7 +159,11 @@ async function scoreConversations(file: string | undefined, flags: ScoreFlags): 
     rows: readConversations(rowSource(file)),
     total,
     identity,
-    compute: (rows) => model.score(rows.map(({ messages }) => messages)),
+    compute: (rows) =>
+      model.score(
+        rows.map(({ messages }) => messages),
+        steering ? { steering } : {},
+      ),
     toJson: (score, row, index) => [{ ...idOf(row), ...score, index }],
     print: (score, row, index) => printScore(rowHeading(row, index), score, `${score.tokens} tokens`),
     errorsInPlace: true,
@@ -157,14 +178,19 @@ async function scoreEmbeddings(directories: readonly string[], flags: ScoreFlags
   ]);
   const sets: readonly EmbeddingSet[] = await Promise.all(directories.map(openEmbeddingSet));
   const model = await openModelDirectory(flags.model);
+  const steering = await steeringFor(flags);
+  const turned = countTurned("pairs");
   const sides = ["chosen", "rejected"] as const;
   await runRows<ScoredEmbeddedPair, ScoredEmbeddedPair>(flags, {
     what: "scoring",
     done: "scored",
-    rows: onlyScored(scorePairSets(model, sets)),
+    rows: onlyScored(scorePairSets(model, sets, steering ? { steering } : {})),
     total: sets.reduce((sum, set) => sum + set.rows, 0),
     identity: await runIdentity("score --embeddings", flags),
-    compute: async (pairs) => pairs,
+    compute: async (pairs) => {
+      for (const { chosen, rejected } of pairs) turned.add(rankingChange([chosen, rejected]));
+      return pairs;
+    },
     toJson: (pair, row, index) =>
       sides.map((response) => {
         const { tokens, ...score } = pair[response];
@@ -181,6 +207,7 @@ async function scoreEmbeddings(directories: readonly string[], flags: ScoreFlags
     },
     errorsInPlace: true,
   });
+  if (steering) note(turned.text());
 }
 
 /** Nothing was to be skipped. */
@@ -215,7 +242,8 @@ async function explain(file: string | undefined, flags: ScoreFlags): Promise<voi
 const SHOWN = 6;
 
 function printScore(heading: string, score: Score, length: string): void {
-  print(`${heading}  score ${pc.bold(fixed(score.score, 4))}  (${length})`);
+  const before = score.unsteered ? `, unsteered ${fixed(score.unsteered.score, 4)}` : "";
+  print(`${heading}  score ${pc.bold(fixed(score.score, 4))}  (${length}${before})`);
   printContributions(score.contributions, score.rewards, score.ratings);
 }
 

@@ -1,6 +1,7 @@
 // The parts that the schema is made of. Every one says what it expects in the words of the error message.
 
 import { z } from "zod";
+import { nearestName } from "../nearest-name.ts";
 
 /** A schema for every key of `T`, and none besides. */
 export type Shape<T> = { readonly [K in keyof Required<T>]: z.ZodType };
@@ -46,32 +47,8 @@ export function keys(shape: Readonly<Record<string, z.ZodType>>, required: reado
     error: (issue) => {
       if (issue.code !== "unrecognized_keys") return `expected keys and values (${known.join(", ")})`;
       const [key] = issue.keys as string[];
-      const near = nearest(key!, known);
+      const near = nearestName(key!, known);
       return `expected a known key, got ${key}; ${near ? `did you mean ${near}?` : `known are ${known.join(", ")}`}`;
     },
   });
-}
-
-/** The word that is the fewest edits away, if at most a third of its letters change. */
-function nearest(word: string, known: readonly string[]): string | null {
-  const plain = (name: string) => name.toLowerCase().replace(/[-_]/g, "");
-  const distances = known.map((name) => editDistance(plain(word), plain(name)));
-  const least = Math.min(...distances);
-  const name = known[distances.indexOf(least)]!;
-  return least <= Math.max(1, Math.floor(Math.max(name.length, word.length) / 3)) ? name : null;
-}
-
-/** Insertions, deletions, replacements and swaps of neighbours that turn one word into the other. */
-function editDistance(a: string, b: string): number {
-  let [before, last] = [[] as number[], Array.from({ length: b.length + 1 }, (_, j) => j)];
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      row[j] = Math.min(row[j - 1]! + 1, last[j]! + 1, last[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
-      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      if (swapped) row[j] = Math.min(row[j]!, before[j - 2]! + 1);
-    }
-    [before, last] = [last, row];
-  }
-  return last[b.length]!;
 }

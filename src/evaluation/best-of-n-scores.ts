@@ -14,6 +14,7 @@ import {
 } from "./collect-rows.ts";
 import type { ResponseScore } from "./pair-scores.ts";
 import { type ScoreRecordsOptions, scoreRecords } from "./score-records.ts";
+import { type UnsteeredPrompt, unsteeredPrompt } from "./steering-effect.ts";
 
 /** One prompt's scores. */
 export interface BestOfNScores extends ScoredRow {
@@ -57,6 +58,8 @@ export interface ScoredPrompt {
   readonly labels: readonly number[];
   readonly finalAnswers: readonly (string | null)[];
   readonly tokens: readonly number[];
+  /** Only of a steered model. */
+  readonly unsteered?: UnsteeredPrompt;
 }
 
 export type CollectedPrompts = CollectedRows<ScoredPrompt>;
@@ -72,6 +75,7 @@ export async function collectBestOfN(
     gatingOutput: ({ responses }: BestOfNScores) => responses[0]!.gatingOutput,
     keep: (row: BestOfNScores, index: number): ScoredPrompt => {
       const { id, source, subset, promptHash, responses, labels, finalAnswers } = row;
+      const unsteered = unsteeredPrompt(responses);
       return {
         index,
         id,
@@ -83,6 +87,7 @@ export async function collectBestOfN(
         finalAnswers,
         // JSON holds null for what is not known.
         tokens: responses.map(({ tokens }) => tokens ?? Number.NaN),
+        ...(unsteered ? { unsteered } : {}),
       };
     },
   };

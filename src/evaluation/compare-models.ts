@@ -34,7 +34,7 @@ export interface NamedResults<Row extends ComparableRow = ScoredPair> {
 }
 
 /** Whether a pair is right: 1 or 0. */
-const pairOutcome = ({ margin }: ScoredPair): number => (margin > 0 ? 1 : 0);
+export const pairOutcome = ({ margin }: ScoredPair): number => (margin > 0 ? 1 : 0);
 
 /** The label of the response that is picked from all of a prompt's. */
 export const pickedLabel = ({ scores, labels }: ScoredPrompt): number => expectedBest(scores, labels).at(-1)!;

@@ -9,6 +9,7 @@ import {
   type ScoredPrompt,
 } from "./best-of-n-scores.ts";
 import { type CollectOptions, type RejectedRow, requireRows } from "./collect-rows.ts";
+import { PROMPT_STEERING, type Steered, withSteeringEffect } from "./steering-effect.ts";
 
 /** What picking the best of n gives, over the prompts that have at least n responses. All are mean labels. */
 export interface BestOfNPoint {
@@ -30,7 +31,7 @@ export interface BestOfNPoint {
 }
 
 /** Best of N of a model. */
-export interface BestOfNEvaluation {
+export interface BestOfNEvaluation extends Steered {
   readonly benchmark: "best-of-n";
   readonly sections: Readonly<Record<string, never>>;
   /** Mean label of the response that the model picks from all of a prompt's. */
@@ -69,6 +70,10 @@ export async function evaluateBestOfN(
 
 /** The same from results that were collected before. */
 export function reportBestOfN(collected: CollectedPrompts): BestOfNEvaluation {
+  return withSteeringEffect(collected, PROMPT_STEERING, evaluationOf);
+}
+
+function evaluationOf(collected: CollectedPrompts): BestOfNEvaluation {
   requireRows(collected);
   const { kept: prompts, rejected, overlaps, repeatedIds, gating } = collected;
   const counts = prompts.map(({ scores }) => scores.length);

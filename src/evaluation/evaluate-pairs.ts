@@ -4,11 +4,12 @@ import { type CollectedPairs, collectPairs } from "./collect-pairs.ts";
 import { type CollectOptions, requireRows } from "./collect-rows.ts";
 import { type AnalysisOptions, analyzePairs, judgePairs, type PairAnalysis } from "./pair-analysis.ts";
 import type { PairScorer, ScoredPair } from "./pair-scores.ts";
+import { PAIR_STEERING, type Steered, withSteeringEffect } from "./steering-effect.ts";
 
 export interface EvaluatePairsOptions extends CollectOptions, AnalysisOptions {}
 
 /** Accuracy on preference pairs, with what was left out of it and what it hides. */
-export interface PairEvaluation extends PairAnalysis {
+export interface PairEvaluation extends PairAnalysis, Steered {
   readonly benchmark: "pairs";
   readonly sections: Readonly<Record<string, never>>;
   /** Accuracy over all pairs. */
@@ -41,6 +42,10 @@ const NONE = "(none)";
 
 /** The same from results that were collected before. @throws {InputError} `no-rows` */
 export function reportPairs(collected: CollectedPairs, options: AnalysisOptions = {}): PairEvaluation {
+  return withSteeringEffect(collected, PAIR_STEERING, (rows) => evaluationOf(rows, options));
+}
+
+function evaluationOf(collected: CollectedPairs, options: AnalysisOptions): PairEvaluation {
   requireRows(collected);
   const { kept: pairs } = collected;
   const { accuracy: score, interval } = judgePairs(pairs, "all");

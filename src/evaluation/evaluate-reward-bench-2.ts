@@ -18,6 +18,7 @@ import {
   rewardBench2,
   SUBSETS_2,
 } from "./reward-bench-2.ts";
+import { PROMPT_STEERING, type Steered, withSteeringEffect } from "./steering-effect.ts";
 import { pairTies, scoreTiesPrompts } from "./ties.ts";
 
 /** One subset of RewardBench 2. */
@@ -29,7 +30,7 @@ export interface Subset2Result extends Accuracy {
 }
 
 /** RewardBench 2 of a model. */
-export interface RewardBench2Evaluation extends Pick<RewardBench2Score, "ties" | "missing"> {
+export interface RewardBench2Evaluation extends Pick<RewardBench2Score, "ties" | "missing">, Steered {
   readonly benchmark: "rewardbench2";
   readonly sections: Readonly<Record<string, never>>;
   /** Mean of the six subsets; NaN if one is missing. */
@@ -64,6 +65,10 @@ export async function evaluateRewardBench2(
 
 /** The same from results that were collected before. */
 export function reportRewardBench2(collected: CollectedPrompts): RewardBench2Evaluation {
+  return withSteeringEffect(collected, PROMPT_STEERING, evaluationOf);
+}
+
+function evaluationOf(collected: CollectedPrompts): RewardBench2Evaluation {
   requireRows(collected);
   const { overlaps, repeatedIds, gating } = collected;
   const { prompts, rejected } = usablePrompts(collected);

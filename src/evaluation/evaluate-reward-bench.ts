@@ -16,6 +16,7 @@ import {
   type SectionName,
   sectionOf,
 } from "./reward-bench.ts";
+import { PAIR_STEERING, type Steered, withSteeringEffect } from "./steering-effect.ts";
 
 /** One subset. */
 export interface SubsetResult {
@@ -36,7 +37,7 @@ export interface SubsetResult {
 type SectionScores = Pick<RewardBenchScore, "sections" | "score" | "priorSets" | "scoreWithPriorSets">;
 
 /** RewardBench 1: subsets, sections, both scores, and what they hide. */
-export interface RewardBenchEvaluation extends PairAnalysis, SectionScores {
+export interface RewardBenchEvaluation extends PairAnalysis, SectionScores, Steered {
   readonly benchmark: "rewardbench";
   /** Whether the xstest subsets were weighed as published scores did. */
   readonly referenceCounts: boolean;
@@ -72,6 +73,13 @@ export async function evaluateRewardBench(
 export function reportRewardBench(
   all: CollectedPairs,
   options: AnalysisOptions & RewardBenchOptions = {},
+): RewardBenchEvaluation {
+  return withSteeringEffect(all, PAIR_STEERING, (rows) => evaluationOf(rows, options));
+}
+
+function evaluationOf(
+  all: CollectedPairs,
+  options: AnalysisOptions & RewardBenchOptions,
 ): RewardBenchEvaluation {
   requireRows(all);
   const collected = { ...all, kept: all.kept.map((pair) => ({ ...pair, subset: subsetOf(pair) })) };

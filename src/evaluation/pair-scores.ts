@@ -3,10 +3,11 @@
 import type { ByObjective, Score } from "../reward-model.ts";
 import type { SkippedRow } from "../scoring/score-embeddings.ts";
 import type { RejectedRow, RowScorer, ScoredRow } from "./collect-rows.ts";
+import { type UnsteeredPair, unsteeredPair } from "./steering-effect.ts";
 
 export type ResponseScore = Pick<
   Score,
-  "score" | "rewards" | "adjustedRewards" | "gatingOutput" | "contributions" | "tokens"
+  "score" | "rewards" | "adjustedRewards" | "gatingOutput" | "contributions" | "tokens" | "unsteered"
 >;
 
 /** One pair's scores. */
@@ -41,6 +42,8 @@ export interface ScoredPair {
   readonly lengthDifference: number;
   /** Margins of simpler models on the same rewards, by name. */
   readonly baselines: Readonly<Record<string, number>>;
+  /** Only of a steered model. */
+  readonly unsteered?: UnsteeredPair;
 }
 
 /** @param index Its place among all results. */
@@ -51,6 +54,7 @@ export function toScoredPair(scores: PairScores, index: number): ScoredPair {
       Object.entries(chosen[of]).map(([name, value]) => [name, value - rejected[of][name]!]),
     );
   // With one objective there is nothing to weigh: simpler models on its reward are the model itself.
+  const unsteered = unsteeredPair(chosen, rejected);
   const weighed = Object.keys(chosen.rewards).length > 1;
   return {
     index,
@@ -70,6 +74,7 @@ export function toScoredPair(scores: PairScores, index: number): ScoredPair {
           "uniform gate": mean(chosen.adjustedRewards) - mean(rejected.adjustedRewards),
         }
       : {},
+    ...(unsteered ? { unsteered } : {}),
   };
 }
 

@@ -3,8 +3,9 @@
 import type { Message } from "../chat/messages.ts";
 import { placeOf, type RowError } from "../data/records.ts";
 import { InputError } from "../errors.ts";
-import type { RewardModel, Score } from "../reward-model.ts";
+import type { RewardModel, Score, ScoreOptions, Steering } from "../reward-model.ts";
 import type { SkippedRow } from "../scoring/score-embeddings.ts";
+import { resolveSteering } from "../scoring/steering.ts";
 import type { RejectedRow, ScoredRow } from "./collect-rows.ts";
 
 /** Conversations per call of the model, if a record does not hold more. */
@@ -17,6 +18,8 @@ export interface ScoreRecordsOptions {
   readonly done?: number;
   readonly skip?: (promptHash: string) => boolean;
   readonly signal?: AbortSignal;
+  /** Another mixture than the model's own. Default: none. */
+  readonly steering?: Steering;
 }
 
 /** A prompt and the responses to it, as some benchmark has them. */
@@ -40,11 +43,14 @@ export async function* scoreRecords<Record extends ScorableRecord>(
   responsesOf: (record: Record) => readonly string[],
   options: ScoreRecordsOptions = {},
 ): AsyncGenerator<Result<Record>> {
-  const { limit = Number.POSITIVE_INFINITY, done = 0, skip = () => false, signal } = options;
+  const { limit = Number.POSITIVE_INFINITY, done = 0, skip = () => false, signal, steering } = options;
+  // Refused here: below, a refusal counts against its row.
+  if (steering) resolveSteering(steering, model.objectives);
+  const scoring = { ...(signal ? { signal } : {}), ...(steering ? { steering } : {}) };
   let batch: (Record | RowError)[] = [];
   let conversations = 0;
   let read = 0;
-  const score = (wanted: readonly Record[]) => scoreTogether(model, wanted, responsesOf, signal);
+  const score = (wanted: readonly Record[]) => scoreTogether(model, wanted, responsesOf, scoring);
   for await (const record of records) {
     if (read++ >= limit) break;
     if (read <= done) continue;
@@ -87,13 +93,13 @@ async function scoreTogether<Record extends ScorableRecord>(
   model: RewardModel,
   records: readonly Record[],
   responsesOf: (record: Record) => readonly string[],
-  signal: AbortSignal | undefined,
+  scoring: ScoreOptions,
 ): Promise<Map<Record, Scored>> {
   const conversations = records.flatMap((record) =>
     responsesOf(record).map((content): Message[] => [...record.prompt, { role: "assistant", content }]),
   );
   try {
-    const scores = await model.score(conversations, signal ? { signal } : {});
+    const scores = await model.score(conversations, scoring);
     const results = new Map<Record, Scored>();
     let at = 0;
     for (const record of records) {
@@ -111,7 +117,7 @@ async function scoreTogether<Record extends ScorableRecord>(
     }
     const results = new Map<Record, Scored>();
     for (const record of records) {
-      for (const entry of await scoreTogether(model, [record], responsesOf, signal)) results.set(...entry);
+      for (const entry of await scoreTogether(model, [record], responsesOf, scoring)) results.set(...entry);
     }
     return results;
   }

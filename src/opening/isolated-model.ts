@@ -43,14 +43,16 @@ export async function openIsolatedModel(
       marginScale,
       transform,
       trainedOn,
-      async score(conversations, scoreOptions) {
-        return (await remote.call({ method: "score" }, conversations, scoreOptions)).scores;
+      async score(conversations, { signal, onProgress, ...options } = {}) {
+        return (await remote.call({ method: "score", options }, conversations, { signal, onProgress }))
+          .scores;
       },
-      async scoreTokens(ids, scoreOptions) {
-        return (await remote.call({ method: "scoreTokens" }, ids, scoreOptions)).scores;
+      async scoreTokens(ids, { signal, onProgress, ...options } = {}) {
+        return (await remote.call({ method: "scoreTokens", options }, ids, { signal, onProgress })).scores;
       },
-      async compare(prompt, responses, scoreOptions) {
-        const { scores, value } = await remote.call({ method: "compare", prompt }, responses, scoreOptions);
+      async compare(prompt, responses, { signal, onProgress, ...options } = {}) {
+        const watch = { signal, onProgress };
+        const { scores, value } = await remote.call({ method: "compare", prompt, options }, responses, watch);
         return { responses: scores, ...(value as Ranked) };
       },
       close: remote.close,

@@ -3,17 +3,18 @@
 
 import type { Message } from "../chat/messages.ts";
 import { InputError } from "../errors.ts";
-import type { Comparison, RewardModel, Score } from "../reward-model.ts";
+import type { Comparison, RewardModel, Score, ScoreOptions } from "../reward-model.ts";
 import type { LocalModelOptions } from "../scoring/local-model.ts";
 
 /** A method of the model. Its list (conversations, token ids, responses) comes before, in `items`. */
 export type Task =
   | { readonly method: "open"; readonly location: string; readonly options: PlainModelOptions }
-  | { readonly method: "score" | "scoreTokens" }
-  | { readonly method: "compare"; readonly prompt: readonly Message[] };
+  | { readonly method: "score" | "scoreTokens"; readonly options: PlainScoreOptions }
+  | { readonly method: "compare"; readonly prompt: readonly Message[]; readonly options: PlainScoreOptions };
 
 /** Options without what does not pass between processes. */
 export type PlainModelOptions = Omit<LocalModelOptions, "onQuantize" | "onNote" | "signal">;
+export type PlainScoreOptions = Omit<ScoreOptions, "signal" | "onProgress">;
 
 /** To the model. Calls have numbers and may overlap. */
 export type Request = { readonly call: number } & (

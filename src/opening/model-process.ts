@@ -74,6 +74,7 @@ async function run(id: number, task: Task, call: RunningCall): Promise<OpenedMod
   }
   if (!model) throw new Error("isolated model: the model is not open");
   const options: ScoreOptions = {
+    ...task.options,
     signal: call.controller.signal,
     onProgress: (done, total) => reply({ kind: "progress", call: id, done, total }),
   };

@@ -19,6 +19,7 @@ import type { Comparison, RewardModel, Score, ScoreOptions } from "../reward-mod
 import type { ScorerDirectory } from "./model-directory.ts";
 import { compareScores } from "./ranking.ts";
 import { toScore } from "./score-parts.ts";
+import { steerScorer } from "./scorer.ts";
 
 /** How its chat and its backbone are opened. */
 export interface LocalModelOptions extends ChatOptions, BackboneOptions {
@@ -109,9 +110,10 @@ function localModel(
     requests: readonly HiddenStatesRequest[],
     scoreOptions: ScoreOptions,
   ): Promise<Score[]> => {
+    const { forPrompt } = steerScorer(scorer, scoreOptions.steering, location);
     const states = await backbone.hiddenStates(requests, scoreOptions);
     return states.map((rows, index) => {
-      const parts = scorer.forPrompt(rows.subarray(0, H))(rows.subarray(-H)); // the first of them, the last of them
+      const parts = forPrompt(rows.subarray(0, H))(rows.subarray(-H)); // the first of them, the last of them
       const tokens = requests[index]!.ids.length;
       return toScore(parts, objectives, { index, tokens, dtype: backbone.dtype, model: location });
     });

@@ -2,9 +2,10 @@ import type { EmbeddingSet } from "../embedding/embedding-set.ts";
 import type { EmbeddingKind, Rejection } from "../embedding/manifest.ts";
 import type { RowInfo } from "../embedding/part.ts";
 import { InputError } from "../errors.ts";
-import type { Score } from "../reward-model.ts";
+import type { Score, Steering } from "../reward-model.ts";
 import type { ScorerDirectory } from "./model-directory.ts";
 import { toScore } from "./score-parts.ts";
+import { steerScorer } from "./scorer.ts";
 
 /** A row that could not be embedded. */
 export type RejectedEmbedding = Rejection & { readonly subset: string | null };
@@ -46,6 +47,8 @@ export interface ScoreSetsOptions {
   readonly limit?: number;
   /** Rows to leave out, by the hash of their prompt. Default: none. */
   readonly skip?: (promptHash: string) => boolean;
+  /** Another mixture than the model's own. Default: none. */
+  readonly steering?: Steering;
 }
 
 /**
@@ -55,7 +58,7 @@ export interface ScoreSetsOptions {
  * tokens, not the prompt's; imported ones know neither (NaN).
  *
  * @throws {InputError} If a set holds another kind, or was embedded with another backbone or another chat than the
- *   model's.
+ *   model's; what {@link steerScorer} refuses.
  */
 export async function* scorePairSets(
   model: ScorerDirectory,
@@ -63,7 +66,7 @@ export async function* scorePairSets(
   options: ScoreSetsOptions = {},
 ): AsyncGenerator<ScoredEmbeddedPair | RejectedEmbedding | SkippedRow> {
   requireSets(model, sets, "pairs");
-  const { scorer } = model;
+  const scorer = steerScorer(model.scorer, options.steering, model.location);
   const H = scorer.hiddenSize;
   yield* scoreInOrder(
     sets,
@@ -88,7 +91,7 @@ export async function* scorePairSets(
  * come out as rejections in their place. The gate runs once per prompt; otherwise {@link scorePairSets}.
  *
  * @throws {InputError} If a set holds another kind, or was embedded with another backbone or another chat than the
- *   model's.
+ *   model's; what {@link steerScorer} refuses.
  */
 export async function* scoreBestOfNSets(
   model: ScorerDirectory,
@@ -96,7 +99,7 @@ export async function* scoreBestOfNSets(
   options: ScoreSetsOptions = {},
 ): AsyncGenerator<ScoredEmbeddedBestOfN | RejectedEmbedding | SkippedRow> {
   requireSets(model, sets, "best-of-n");
-  const { scorer } = model;
+  const scorer = steerScorer(model.scorer, options.steering, model.location);
   const H = scorer.hiddenSize;
   yield* scoreInOrder(
     sets,

@@ -10,6 +10,29 @@ export interface ScoreParts {
   readonly gatingOutput: Float64Array;
   readonly coefficients: Float64Array;
   readonly contributions: Float64Array;
+  /** What the model says without steering; absent where it is not steered. */
+  readonly unsteered?: Pick<ScoreParts, "score" | "contributions">;
+}
+
+/**
+ * What a mixture makes of rewards: coefficients = g @ Tᵀ, contributions = coefficients · rewards, score = their sum.
+ *
+ * @param rewards `[K]`. @param gatingOutput g `[K]`. @param transform T `[K, K]`, rows first; null stands for the identity.
+ */
+export function weighRewards(
+  rewards: Float64Array,
+  gatingOutput: Float64Array,
+  transform: ArrayLike<number> | null,
+): Pick<ScoreParts, "score" | "coefficients" | "contributions"> {
+  const K = rewards.length;
+  const coefficients = transform ? new Float64Array(K) : gatingOutput.slice();
+  if (transform) {
+    for (let j = 0; j < K; j++)
+      for (let k = 0; k < K; k++) coefficients[j]! += gatingOutput[k]! * transform[j * K + k]!; // g @ Tᵀ
+  }
+  const contributions = coefficients.map((coefficient, k) => coefficient * rewards[k]!);
+  const score = contributions.reduce((sum, contribution) => sum + contribution, 0);
+  return { score, coefficients, contributions };
 }
 
 /** Parts as the object that users see: numbers by objective name, ratings where an objective has a scale, and shares. */
@@ -20,6 +43,7 @@ export function toScore(
 ): Score {
   const byName = (values: Float64Array): ByObjective =>
     Object.fromEntries(objectives.map(({ name }, k) => [name, values[k]!]));
+  const { unsteered } = parts;
   const total = parts.contributions.reduce((sum, contribution) => sum + Math.abs(contribution), 0);
   return {
     index: about.index,
@@ -38,5 +62,8 @@ export function toScore(
     tokens: about.tokens,
     dtype: about.dtype,
     model: about.model,
+    ...(unsteered
+      ? { unsteered: { score: unsteered.score, contributions: byName(unsteered.contributions) } }
+      : {}),
   };
 }

@@ -2,8 +2,9 @@
 
 import { createHash } from "node:crypto";
 import type { Tensor } from "../checkpoint/dtypes.ts";
-import type { Objective } from "../reward-model.ts";
+import type { Objective, Steering } from "../reward-model.ts";
 import type { ScoreParts } from "./score-parts.ts";
+import { resolveSteering, steerParts } from "./steering.ts";
 
 /** Everything between hidden states and a score. Plain arithmetic: no backbone, no native parts. */
 export interface Scorer {
@@ -23,6 +24,25 @@ export interface Scorer {
   forPrompt(promptEmbedding: Float32Array): (embedding: Float32Array) => ScoreParts;
   /** Plain data that differ where scores can differ: numbers hashed, names and settings as they are. */
   identity(): object;
+}
+
+/**
+ * The same scorer under steering; its parts say what they were without.
+ *
+ * @param steering Undefined leaves the scorer as it is. @param where What to call the model in messages.
+ * @throws {InputError} `unknown-objective`, `bad-steering`, `one-objective`.
+ */
+export function steerScorer(scorer: Scorer, steering: Steering | undefined, where: string): Scorer {
+  if (!steering) return scorer;
+  const mixture = resolveSteering(steering, scorer.objectives, where);
+  return {
+    ...scorer,
+    forPrompt(promptEmbedding) {
+      const scoreResponse = scorer.forPrompt(promptEmbedding);
+      return (embedding) => steerParts(scoreResponse(embedding), mixture, scorer.transform);
+    },
+    identity: () => ({ ...scorer.identity(), steering }),
+  };
 }
 
 /** SHA-256, in hexadecimal, over names, shapes and values, in order. */
