@@ -9,16 +9,19 @@ test("runtime dependencies", () => {
   const { dependencies } = JSON.parse(readFileSync(join(import.meta.dirname, "../package.json"), "utf8"));
   expect(dependencies).toMatchInlineSnapshot(`
     {
+      "@hono/node-server": "2.1.9",
       "@huggingface/jinja": "0.5.11",
       "@huggingface/tokenizers": "0.2.0",
       "cli-progress": "3.12.0",
       "commander": "14.0.3",
       "csv-parse": "7.0.3",
+      "hono": "4.13.19",
       "hyparquet": "1.31.5",
       "hyparquet-compressors": "1.1.2",
       "onnxruntime-node": "1.30.0",
       "pbf": "5.1.2",
       "picocolors": "1.1.1",
+      "pino": "10.4.0",
       "undici": "7.30.2",
       "yaml": "2.9.1",
       "zod": "4.6.7",

@@ -24,6 +24,7 @@ const ORDER = [
   "configuration",
   "evaluation",
   "report",
+  "server",
   "index.ts",
   "cli",
 ];

@@ -1,0 +1,75 @@
+// POST /v1/compare: responses to one prompt, ranked, and why.
+
+import { z } from "zod";
+import { type Message, validateMessages } from "../../chat/messages.ts";
+import { compareScores } from "../../scoring/ranking.ts";
+import type { ServerApp } from "../app.ts";
+import { HttpError } from "../errors.ts";
+import { requireItems } from "../limits.ts";
+import { readConversation, scoreSchema, scoringFields, scoringOptions } from "../schemas.ts";
+
+const body = z.strictObject({
+  prompt: z.unknown().meta({
+    description: "A text, which is a user's message, or messages.",
+    anyOf: [{ type: "string" }, { type: "array", items: { $ref: "#/components/schemas/Message" } }],
+  }),
+  responses: z.array(z.string()),
+  ...scoringFields,
+});
+
+const answers = z.object({
+  prompt: z.array(z.unknown()).meta({ items: { $ref: "#/components/schemas/Message" } }),
+  texts: z.array(z.string()),
+  responses: z.array(scoreSchema),
+  ranking: z.array(z.int()),
+  pairs: z.array(
+    z.object({
+      better: z.int(),
+      worse: z.int(),
+      margin: z.number(),
+      probability: z.number().nullable(),
+      contributions: z.record(z.string(), z.number()),
+    }),
+  ),
+  unsteered: z.object({ ranking: z.array(z.int()) }).optional(),
+});
+
+export function addCompareRoute(app: ServerApp): void {
+  app.post(
+    {
+      path: "/v1/compare",
+      summary: "Rank responses to one prompt",
+      description:
+        "Best first, with the margin of each neighbouring two, and of the best against the worst, split by objective.",
+      body,
+      answers,
+    },
+    async ({ prompt: given, responses, ...fields }, call) => {
+      if (responses.length < 2) {
+        throw new HttpError(
+          422,
+          "invalid-request",
+          `responses: expected at least two, got ${responses.length}`,
+          "send another response, or one conversation to /v1/score",
+        );
+      }
+      requireItems(responses.length, "responses", app.limits);
+      const prompt =
+        typeof given === "string" ? [{ role: "user", content: given }] : validateMessages(given, "prompt");
+      const conversations = responses.map((content, index): Message[] => {
+        const answered = [...prompt, { role: "assistant", content }];
+        const conversation = readConversation(answered, `responses[${index}]`, app.limits);
+        if (conversation instanceof Error) throw conversation;
+        return conversation;
+      });
+      call.note({ items: responses.length });
+      const options = { ...scoringOptions(fields), signal: call.signal };
+      const scored = await app.service.score(conversations, options);
+      const scores = scored.map((result) => {
+        if (result instanceof Error) throw result;
+        return result;
+      });
+      return { prompt, texts: responses, ...compareScores(scores, app.service.model.marginScale) };
+    },
+  );
+}

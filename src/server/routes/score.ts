@@ -1,0 +1,93 @@
+// POST /v1/score: one conversation → its score; many → a score or an error for each.
+
+import { z } from "zod";
+import type { Message } from "../../chat/messages.ts";
+import type { ServerApp } from "../app.ts";
+import { HttpError, toErrorBody } from "../errors.ts";
+import { requireItems } from "../limits.ts";
+import {
+  errorSchema,
+  messagesSchema,
+  readConversation,
+  scoreSchema,
+  scoringFields,
+  scoringOptions,
+} from "../schemas.ts";
+
+const item = z.unknown().meta({
+  description: "Messages, or an object with messages and an id, which is given back.",
+  anyOf: [
+    { type: "array", items: { $ref: "#/components/schemas/Message" } },
+    {
+      type: "object",
+      properties: { id: {}, messages: { type: "array", items: { $ref: "#/components/schemas/Message" } } },
+      required: ["messages"],
+    },
+  ],
+});
+
+const body = z
+  .strictObject({
+    messages: messagesSchema.optional(),
+    conversations: z.array(item).optional(),
+    ...scoringFields,
+  })
+  .meta({ description: "Either messages, one conversation, or conversations, many." });
+
+const id = { id: z.unknown().optional() };
+const answers = z.union([
+  scoreSchema,
+  z.array(z.union([scoreSchema.extend(id), errorSchema.extend({ ...id, index: z.int() })])),
+]);
+
+export function addScoreRoute(app: ServerApp): void {
+  app.post(
+    {
+      path: "/v1/score",
+      summary: "Score conversations",
+      description:
+        "Of messages one score. Of conversations an array in their order, with an error in the place of each that cannot be scored.",
+      body,
+      answers,
+    },
+    async ({ messages, conversations, ...fields }, call) => {
+      if ((messages === undefined) === (conversations === undefined)) {
+        const got = messages === undefined ? "neither" : "both";
+        throw new HttpError(
+          422,
+          "invalid-request",
+          `body: expected messages or conversations, got ${got}`,
+          "send messages for one conversation, conversations for many",
+        );
+      }
+      const items = conversations ?? [messages];
+      requireItems(items.length, "conversations", app.limits);
+      const read = items.map((value, index) => {
+        const { id, messages } = conversations === undefined ? { messages: value } : partsOf(value);
+        const what = conversations === undefined ? "messages" : `conversations[${index}]`;
+        return { id, conversation: readConversation(messages, what, app.limits) };
+      });
+      const sound = read.flatMap(({ conversation }) => (Array.isArray(conversation) ? [conversation] : []));
+      call.note({ items: items.length });
+      const options = { ...scoringOptions(fields), signal: call.signal };
+      const scored = sound.length === 0 ? [] : await app.service.score(sound, options);
+      const next = scored.values();
+      const results = read.map(({ id, conversation }, index) => {
+        const result = Array.isArray(conversation) ? next.next().value! : conversation;
+        if (conversations === undefined && result instanceof Error) throw result;
+        const named = id === undefined ? {} : { id };
+        return result instanceof Error
+          ? { ...named, index, ...toErrorBody(result) }
+          : { ...named, ...result, index };
+      });
+      return conversations === undefined ? results[0] : results;
+    },
+  );
+}
+
+/** Messages, or `{ id, messages }`. Anything else is given on as it is: whoever checks messages says what is wrong. */
+function partsOf(value: unknown): { readonly id?: unknown; readonly messages: unknown } {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return { messages: value };
+  const { id, messages } = value as { readonly id?: unknown; readonly messages?: Message[] };
+  return { id, messages };
+}
