@@ -1,11 +1,11 @@
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import { type Block, parseBlocks, parseSpans, type Span, sectionOf } from "./markdown.ts";
-import type { ModelDescription } from "./model-server.ts";
+import type { ServedModel } from "../src/server/service.ts";
 import { Scroll } from "./scroll.tsx";
 
 /** Two buttons: the model's card, and what it cannot judge. */
-export function CardButtons({ model }: { readonly model: ModelDescription }) {
+export function CardButtons({ model }: { readonly model: ServedModel }) {
   const blocks = model.card == null ? [] : parseBlocks(model.card);
   const limits = sectionOf(blocks, /limit|bias|risk|out-of-scope/i);
   return (

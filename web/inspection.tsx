@@ -4,7 +4,7 @@ import type { Comparison, TraceUnit } from "../src/reward-model.ts";
 import { letter } from "../src/scoring/explanation.ts";
 import { ContributionsPanel } from "./contributions-panel.tsx";
 import { download, exportObject } from "./export.ts";
-import type { ModelDescription } from "./model-server.ts";
+import type { ServedModel } from "../src/server/service.ts";
 import { RankingPanel } from "./ranking-panel.tsx";
 import { RatingsPanel } from "./ratings-panel.tsx";
 import { ReadingPanel } from "./reading-panel.tsx";
@@ -22,7 +22,7 @@ export interface Inspected {
 }
 
 interface InspectionProps {
-  readonly model: ModelDescription;
+  readonly model: ServedModel;
   readonly inspected: Inspected;
   readonly choice: SteeringChoice;
   readonly onChoice: (choice: SteeringChoice) => void;

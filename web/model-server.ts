@@ -1,19 +1,8 @@
 // What the page asks the server, and what it makes of answers that are none.
 
 import type { Message } from "../src/chat/messages.ts";
-import type { Comparison, Objective, TraceUnit } from "../src/reward-model.ts";
-
-/** What GET /v1/model says. */
-export interface ModelDescription {
-  readonly model: string;
-  readonly objectives: readonly Objective[];
-  readonly marginScale: number | null;
-  readonly transform: readonly number[] | null;
-  readonly dtype?: string;
-  readonly device?: string;
-  /** The model's card, as markdown. */
-  readonly card?: string | null;
-}
+import type { Comparison, TraceUnit } from "../src/reward-model.ts";
+import type { ServedModel } from "../src/server/service.ts";
 
 /** An answer that is none: one line, and what to do about it. */
 export class ServerFailure extends Error {
@@ -34,8 +23,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
-export const fetchModel = (options: CallOptions): Promise<ModelDescription> =>
-  call<ModelDescription>("v1/model", {}, options);
+export const fetchModel = (options: CallOptions): Promise<ServedModel> =>
+  call<ServedModel>("v1/model", {}, options);
 
 export const fetchComparison = (
   prompt: readonly Message[],

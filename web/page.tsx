@@ -1,12 +1,13 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { TraceUnit } from "../src/reward-model.ts";
+import type { ServedModel } from "../src/server/service.ts";
 import { CardButtons } from "./card.tsx";
 import { type Draft, draftOf, EMPTY_DRAFT, promptOf, whatIsMissing } from "./draft.ts";
 import { DraftForm } from "./draft-form.tsx";
 import { FileView } from "./file-view.tsx";
 import { type Inspected, Inspection } from "./inspection.tsx";
 import { KeyForm, storedKey, storeKey } from "./key-form.tsx";
-import { fetchComparison, fetchModel, type ModelDescription, ServerFailure } from "./model-server.ts";
+import { fetchComparison, fetchModel, ServerFailure } from "./model-server.ts";
 import { Problem } from "./problem.tsx";
 import { type RunRow, runRows } from "./row-run.ts";
 import { type SteeringChoice, steeringOf, UNSTEERED } from "./steering-choice.ts";
@@ -17,7 +18,7 @@ type View = "compare" | "file";
 /** The whole page and its state: nothing of it is kept anywhere else. */
 export function Page() {
   const [key, setKey] = useState<string | null>(storedKey);
-  const [model, setModel] = useState<ModelDescription | null>(null);
+  const [model, setModel] = useState<ServedModel | null>(null);
   const [failure, setFailure] = useState<ServerFailure | null>(null);
   const [view, setView] = useState<View>("compare");
   const [draft, setDraft] = useState<Draft>(EMPTY_DRAFT);
@@ -170,7 +171,7 @@ export function Page() {
   );
 }
 
-function Header({ model }: { readonly model: ModelDescription | null }) {
+function Header({ model }: { readonly model: ServedModel | null }) {
   const facts = model && [
     `${model.objectives.length} objective${model.objectives.length === 1 ? "" : "s"}`,
     model.dtype,
