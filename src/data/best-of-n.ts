@@ -1,10 +1,10 @@
 import type { Message } from "../chat/messages.ts";
-import { badRow, describe, type Fields, fieldsOf, promptFrom, subsetOf } from "./fields.ts";
+import { badRow, describe, type Fields, fieldsOf, promptFrom, rowId, subsetOf } from "./fields.ts";
 import { extractFinalAnswer, normalizeAnswer } from "./final-answer.ts";
 import type { DataLocation } from "./location.ts";
 import { promptHash } from "./prompt-hash.ts";
 import type { BestOfNRow, RowError } from "./records.ts";
-import { readRecords, rowId } from "./rows.ts";
+import { readRecords } from "./rows.ts";
 
 /**
  * Streams prompts with N labelled responses each, from one or more files, in order.

@@ -1,10 +1,11 @@
 import { type Message, validateConversation } from "../chat/messages.ts";
+import { parseAnswers } from "./answers.ts";
 import type { DataSource } from "./byte-source.ts";
-import { badRow, describe, type Fields, fieldsOf, promptFrom } from "./fields.ts";
+import { badRow, describe, type Fields, fieldsOf, promptFrom, rowId } from "./fields.ts";
 import { recogniseFormat } from "./formats/formats.ts";
 import type { ComparisonRow, ConversationRow, RowError } from "./records.ts";
 import type { Row } from "./row.ts";
-import { lineOf, readRecords, rowId } from "./rows.ts";
+import { lineOf, readRecords } from "./rows.ts";
 
 /**
  * Streams conversations to be scored, from a path or a stream.
@@ -82,34 +83,4 @@ function parseConversation(value: unknown): Message[] {
     fields.messages === undefined ? "prompt" : "messages",
   );
   return [...prompt, { role: "assistant", content: fields.response }];
-}
-
-function parseAnswers(value: unknown, fewest: number): { prompt: Message[]; responses: string[] } {
-  const fields = fieldsOf(value, "prompt and responses");
-  const prompt = promptFrom(
-    fields.prompt ?? fields.messages,
-    fields.prompt === undefined ? "messages" : "prompt",
-  );
-  const { responses } = fields;
-  if (!Array.isArray(responses)) {
-    throw badRow(
-      `responses: expected an array of texts, got ${describe(responses)}`,
-      "give the responses as texts",
-    );
-  }
-  if (responses.length < fewest) {
-    throw badRow(
-      `responses: expected at least ${fewest === 1 ? "one" : "two"}, got ${responses.length}`,
-      fewest === 1 ? "add a response, or leave the row out" : "add a response, or rank or score it alone",
-    );
-  }
-  for (const [index, response] of responses.entries()) {
-    if (typeof response !== "string") {
-      throw badRow(
-        `responses[${index}]: expected text, got ${describe(response)}`,
-        "give responses as strings",
-      );
-    }
-  }
-  return { prompt, responses };
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { InputError } from "../errors.ts";
 import { spokenTwice } from "./doubts.ts";
-import { badRow } from "./fields.ts";
+import { badRow, rowId } from "./fields.ts";
 import { formatReader } from "./formats/formats.ts";
 import { LengthSample, type LengthSummary } from "./lengths.ts";
 import type { DataLocation } from "./location.ts";
@@ -11,7 +11,7 @@ import { type DeclaredScale, requireInScale } from "./rating-scale.ts";
 import { type RejectedRows, RejectionCount } from "./rejections.ts";
 import type { Row } from "./row.ts";
 import { type DataKind, kindOf, partsOf, type RowParts } from "./row-parts.ts";
-import { readRows, rejectRow, rowId } from "./rows.ts";
+import { readRows, rejectRow } from "./rows.ts";
 
 export interface ObjectiveSummary {
   readonly name: string;

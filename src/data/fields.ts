@@ -65,6 +65,15 @@ export function subsetOf(fields: Fields): string | null {
   throw badRow(`subset: expected text, got ${describe(subset)}`, "name the subset");
 }
 
+/** A row's `id`, or its `ids`; objects as JSON text, anything else as null. */
+export function rowId(value: unknown): string | number | null {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
+  const { id, ids } = value as { id?: unknown; ids?: unknown };
+  const found = id ?? ids ?? null;
+  if (typeof found === "string" || typeof found === "number") return found;
+  return found === null ? null : JSON.stringify(found);
+}
+
 /** A value as it is named in messages: short, with its type. */
 export function describe(value: unknown): string {
   if (value === undefined) return "nothing";

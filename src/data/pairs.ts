@@ -1,11 +1,20 @@
 import { type Message, validateMessages } from "../chat/messages.ts";
-import { badRow, describe, type Fields, fieldsOf, promptFrom, responseFrom, subsetOf } from "./fields.ts";
+import {
+  badRow,
+  describe,
+  type Fields,
+  fieldsOf,
+  promptFrom,
+  responseFrom,
+  rowId,
+  subsetOf,
+} from "./fields.ts";
 import { type FormatOptions, formatReader } from "./formats/formats.ts";
 import type { DataLocation } from "./location.ts";
 import { normalizePrompt, promptHash } from "./prompt-hash.ts";
 import type { PreferencePair, RowError } from "./records.ts";
 import type { Row } from "./row.ts";
-import { readRecords, rowId } from "./rows.ts";
+import { readRecords } from "./rows.ts";
 
 export interface ReadPairsOptions extends Pick<FormatOptions, "onFormat"> {
   /** Further fields of a row to keep as text; `a.b` is field b of the object a. */

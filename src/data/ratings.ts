@@ -1,5 +1,5 @@
 import { type Message, validateMessages } from "../chat/messages.ts";
-import { badRow, describe, type Fields, fieldsOf, promptFrom, responseFrom } from "./fields.ts";
+import { badRow, describe, type Fields, fieldsOf, promptFrom, responseFrom, rowId } from "./fields.ts";
 import { type FormatOptions, formatReader } from "./formats/formats.ts";
 import type { DataLocation } from "./location.ts";
 import {
@@ -11,7 +11,7 @@ import {
 import { promptHash } from "./prompt-hash.ts";
 import { type DeclaredScale, requireInScale } from "./rating-scale.ts";
 import type { RatedConversation, RowError } from "./records.ts";
-import { readRecords, rowId } from "./rows.ts";
+import { readRecords } from "./rows.ts";
 
 export interface RatingsOptions extends Pick<FormatOptions, "onFormat"> {
   /**

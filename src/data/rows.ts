@@ -2,7 +2,7 @@ import { InputError } from "../errors.ts";
 import { type DataSource, inflated, rawBytes, sourceName } from "./byte-source.ts";
 import { readCsvRows } from "./csv-rows.ts";
 import { type DataFile, locateData } from "./data-files.ts";
-import { type Fields, subsetField } from "./fields.ts";
+import { type Fields, rowId, subsetField } from "./fields.ts";
 import { readParquetRows } from "./parquet-rows.ts";
 import { placeOf, type RowError } from "./records.ts";
 import type { Row } from "./row.ts";
@@ -140,15 +140,6 @@ export function rowSubset(value: unknown): string | null {
 /** Where a row stands, for what is made of it. */
 export const lineOf = ({ line, unit }: Row): Pick<Row, "line" | "unit"> =>
   unit === undefined ? { line } : { line, unit };
-
-/** A row's `id`, or its `ids`; objects as JSON text, anything else as null. */
-export function rowId(value: unknown): string | number | null {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
-  const { id, ids } = value as { id?: unknown; ids?: unknown };
-  const found = id ?? ids ?? null;
-  if (typeof found === "string" || typeof found === "number") return found;
-  return found === null ? null : JSON.stringify(found);
-}
 
 function isRowError(record: unknown): record is RowError {
   return (record as { kind?: unknown }).kind === "error";
