@@ -39,6 +39,9 @@ function requireJson(headers: Headers): void {
   );
 }
 
+/** What is too large is read to its end, up to so many times the limit: a client reads answers once it has sent its request. */
+const DISCARDED = 8;
+
 async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
   const declared = Number(request.headers.get("content-length") ?? 0);
   if (declared > maxBytes) throw tooLarge(maxBytes, String(declared));
@@ -48,9 +51,11 @@ async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array
   let size = 0;
   for await (const chunk of request.body) {
     size += chunk.byteLength;
-    if (size > maxBytes) throw tooLarge(maxBytes, `more than ${maxBytes}`);
-    chunks.push(chunk);
+    if (size > DISCARDED * maxBytes) throw tooLarge(maxBytes, `more than ${DISCARDED * maxBytes}`);
+    if (size <= maxBytes) chunks.push(chunk);
+    else chunks.length = 0;
   }
+  if (size > maxBytes) throw tooLarge(maxBytes, String(size));
   return Buffer.concat(chunks);
 }
 
