@@ -35,7 +35,9 @@ export async function loadServer(url: string, seconds: number): Promise<Load> {
     },
   });
   if (errors + non2xx > 0) {
-    throw new Error(`serve: expected every request to succeed, ${errors + non2xx} of ${requests.total} did not`);
+    throw new Error(
+      `serve: expected every request to succeed, ${errors + non2xx} of ${requests.total} did not`,
+    );
   }
   return { requests: requests.total, perSecond: requests.total / duration, p99: latency.p99 };
 }

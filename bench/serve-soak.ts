@@ -20,7 +20,9 @@ const watching = (async () => {
   while (!stop.signal.aborted) {
     const sizes = await memory(server.pid);
     const seconds = ((performance.now() - start) / 1000).toFixed(0).padStart(4);
-    console.log(`${seconds} s  ${sizes.map(({ pid, bytes }) => `${pid} ${(bytes / 1e6).toFixed(0)} MB`).join("  ")}`);
+    console.log(
+      `${seconds} s  ${sizes.map(({ pid, bytes }) => `${pid} ${(bytes / 1e6).toFixed(0)} MB`).join("  ")}`,
+    );
     await setTimeout(10_000, undefined, { signal: stop.signal }).catch(() => {});
   }
 })();

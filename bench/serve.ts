@@ -26,7 +26,13 @@ export async function measureServe(): Promise<Claim[]> {
   const rates = (["together", "apart"] as const).map((side) => of(side, "perSecond").toFixed(0));
   const text = `serve, tiny, ${CLIENTS} clients (${rates.join(" against ")} requests/s): batches against one at a time`;
   return [
-    claim(`${text}, time per request`, 1000 / of("together", "perSecond"), 1000 / of("apart", "perSecond"), "ms", null),
+    claim(
+      `${text}, time per request`,
+      1000 / of("together", "perSecond"),
+      1000 / of("apart", "perSecond"),
+      "ms",
+      null,
+    ),
     claim(`${text}, 99th percentile of the wait`, of("together", "p99"), of("apart", "p99"), "ms", null),
   ];
 }

@@ -45,7 +45,9 @@ async function listeningUrl(child: ChildProcess): Promise<string> {
   // Goes on reading for as long as the server writes: a full pipe would stop it.
   const reader = createInterface({ input: child.stderr! });
   return new Promise((resolve, reject) => {
-    child.once("exit", (code) => reject(new Error(`serve: the server ended with ${code}: ${lines.join("\n")}`)));
+    child.once("exit", (code) =>
+      reject(new Error(`serve: the server ended with ${code}: ${lines.join("\n")}`)),
+    );
     reader.on("line", (line) => {
       if (lines.length < 20) lines.push(line);
       const url = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0];

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
-import { type Block, parseBlocks, parseSpans, type Span, sectionOf } from "./markdown.ts";
 import type { ServedModel } from "../src/server/service.ts";
+import { type Block, parseBlocks, parseSpans, type Span, sectionOf } from "./markdown.ts";
 import { Scroll } from "./scroll.tsx";
 
 /** Two buttons: the model's card, and what it cannot judge. */

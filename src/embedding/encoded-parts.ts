@@ -3,7 +3,13 @@
 import { setImmediate } from "node:timers/promises";
 import { type EncodeContext, type EncodedRow, encodeRecord } from "./encode.ts";
 import type { Rejection } from "./manifest.ts";
-import { type DataSelection, describeError, type NumberedRecord, numberedRecords, strictly } from "./survey.ts";
+import {
+  type DataSelection,
+  describeError,
+  type NumberedRecord,
+  numberedRecords,
+  strictly,
+} from "./survey.ts";
 
 /** A part as token ids, or one that is there already. */
 export interface EncodedPart<There> {

@@ -11,10 +11,7 @@ const ROW = 22;
 const BARS = 8;
 
 /** The largest contributions as bars around 0, the others in one. */
-export function contributionBars(
-  contributions: ByObjective,
-  label = "Contributions to the margin",
-): Html {
+export function contributionBars(contributions: ByObjective, label = "Contributions to the margin"): Html {
   const sorted = Object.entries(contributions).sort(([, a], [, b]) => Math.abs(b) - Math.abs(a));
   const bars = sorted.length > BARS + 1 ? sorted.slice(0, BARS) : sorted;
   const rest = sorted.slice(bars.length);

@@ -23,7 +23,12 @@ const embedding = () => Float32Array.from({ length: H }, () => random.normal());
 const rows = Array.from({ length: N }, () => {
   const scoreResponse = scorer.forPrompt(embedding());
   return Array.from({ length: 4 }, (_, index) =>
-    toScore(scoreResponse(embedding()), scorer.objectives, { index, tokens: index, dtype: "f32", model: "m" }),
+    toScore(scoreResponse(embedding()), scorer.objectives, {
+      index,
+      tokens: index,
+      dtype: "f32",
+      model: "m",
+    }),
   );
 });
 const SUBSETS = ["alpacaeval-easy", "llmbar-natural", "donotanswer", "math-prm"];

@@ -128,7 +128,9 @@ describe.each([
     expect(await isolated.compare(prompt, responses, options)).toStrictEqual(
       await here.compare(prompt, responses, options),
     );
-    await expect(isolated.scoreTokens([[1, 2]], options)).rejects.toThrow(/^score: expected no trace of token ids/);
+    await expect(isolated.scoreTokens([[1, 2]], options)).rejects.toThrow(
+      /^score: expected no trace of token ids/,
+    );
   });
 });
 

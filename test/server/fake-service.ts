@@ -1,4 +1,4 @@
-import type { Message } from "../../src/chat/messages.ts";
+import { isTokenized, type Message } from "../../src/chat/messages.ts";
 import { InputError } from "../../src/errors.ts";
 import type { Score } from "../../src/reward-model.ts";
 import { toScore } from "../../src/scoring/score-parts.ts";
@@ -45,7 +45,10 @@ export function fakeService(overrides: Partial<ScoringService> = {}) {
     model: FAKE_MODEL,
     async score(conversations, options = {}) {
       calls.push(options);
-      return conversations.map(fakeScore);
+      return conversations.map((conversation, index) => {
+        if (isTokenized(conversation)) throw new Error("fake service: expected messages, got token ids");
+        return fakeScore(conversation, index);
+      });
     },
     health: () => ({ ready: 1, workers: 1, pids: [], draining: false, queued: 0 }),
     ...overrides,

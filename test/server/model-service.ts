@@ -18,6 +18,6 @@ export function modelService(model: LocalRewardModel): ScoringService {
           }
         }),
       ),
-    health: () => ({ ready: 1, workers: 1, draining: false, queued: 0 }),
+    health: () => ({ ready: 1, workers: 1, pids: [], draining: false, queued: 0 }),
   };
 }

@@ -1,10 +1,26 @@
 import { describe, expect, test, vi } from "vitest";
-import { addAnswer, addTurn, draftOf, EMPTY_DRAFT, MOST_ANSWERS, promptOf, removeAnswer, whatIsMissing } from "../../web/draft.ts";
+import {
+  addAnswer,
+  addTurn,
+  draftOf,
+  EMPTY_DRAFT,
+  MOST_ANSWERS,
+  promptOf,
+  removeAnswer,
+  whatIsMissing,
+} from "../../web/draft.ts";
 import { parseBlocks, parseSpans, sectionOf } from "../../web/markdown.ts";
 import { ServerFailure } from "../../web/model-server.ts";
 import { readRows } from "../../web/read-rows.ts";
 import { type Outcome, runRows, startRows } from "../../web/row-run.ts";
-import { evenMixture, fixMixture, placesGained, setFactor, steeringOf, UNSTEERED } from "../../web/steering-choice.ts";
+import {
+  evenMixture,
+  fixMixture,
+  placesGained,
+  setFactor,
+  steeringOf,
+  UNSTEERED,
+} from "../../web/steering-choice.ts";
 
 const ROW = '{"id": "a", "prompt": "Name a prime.", "responses": ["Seven.", "Eight."]}';
 
@@ -19,7 +35,9 @@ describe("a file of rows", () => {
       responses: ["Seven.", "Eight."],
     });
     expect(rows[1]).toMatchObject({ error: expect.stringMatching(/^not JSON/) });
-    expect(rows[2]).toMatchObject({ error: expect.stringMatching(/responses: expected at least two, got 1/) });
+    expect(rows[2]).toMatchObject({
+      error: expect.stringMatching(/responses: expected at least two, got 1/),
+    });
   });
 
   test("a JSON array and a document over several lines are read too", () => {
@@ -30,7 +48,9 @@ describe("a file of rows", () => {
   });
 
   test("a text may hold U+2028; an empty file holds nothing", () => {
-    expect(readRows(ROW.replace("Seven.", "Sev\u2028en."))[0]).toMatchObject({ responses: ["Sev\u2028en.", "Eight."] });
+    expect(readRows(ROW.replace("Seven.", "Sev\u2028en."))[0]).toMatchObject({
+      responses: ["Sev\u2028en.", "Eight."],
+    });
     expect(readRows(" \n\n")).toEqual([]);
   });
 });
@@ -41,18 +61,28 @@ describe("a run over rows", () => {
 
   test("a refused row fails alone; bad rows are never sent", async () => {
     const outcomes: [number, Outcome["state"]][] = [];
-    const compare = vi.fn().mockRejectedValueOnce(failure(422)).mockResolvedValue({ ranking: [0, 1] });
+    const compare = vi
+      .fn()
+      .mockRejectedValueOnce(failure(422))
+      .mockResolvedValue({ ranking: [0, 1] });
     await runRows(rows, compare, (i, { state }) => outcomes.push([i, state]), new AbortController().signal);
-    expect(outcomes).toEqual([[0, "failed"], [2, "done"], [3, "done"]]);
+    expect(outcomes).toEqual([
+      [0, "failed"],
+      [2, "done"],
+      [3, "done"],
+    ]);
     expect(compare).toHaveBeenCalledTimes(3);
   });
 
-  test.each([null, 401, 429, 503])("a server that answers %s stops the run, and rows go on waiting", async (status) => {
-    const compare = vi.fn().mockRejectedValue(failure(status));
-    const onOutcome = vi.fn();
-    await expect(runRows(rows, compare, onOutcome, new AbortController().signal)).rejects.toThrow("no");
-    expect(onOutcome).not.toHaveBeenCalled();
-  });
+  test.each([null, 401, 429, 503])(
+    "a server that answers %s stops the run, and rows go on waiting",
+    async (status) => {
+      const compare = vi.fn().mockRejectedValue(failure(status));
+      const onOutcome = vi.fn();
+      await expect(runRows(rows, compare, onOutcome, new AbortController().signal)).rejects.toThrow("no");
+      expect(onOutcome).not.toHaveBeenCalled();
+    },
+  );
 
   test("what was cancelled while it computed is not taken", async () => {
     const controller = new AbortController();
@@ -83,7 +113,10 @@ describe("a draft", () => {
   });
 
   test("a prompt that came from a file goes out as it came in", () => {
-    const prompt = [{ role: "system", content: "" }, { role: "user", content: "Hi" }];
+    const prompt = [
+      { role: "system", content: "" },
+      { role: "user", content: "Hi" },
+    ];
     expect(promptOf(draftOf(prompt, ["a", "b"]))).toEqual(prompt);
   });
 });
@@ -103,13 +136,19 @@ describe("the sliders", () => {
   });
 
   test("places gained are counted from one ranking to the other", () => {
-    expect([...placesGained([0, 1, 2], [2, 0, 1])]).toEqual([[2, 2], [0, -1], [1, -1]]);
+    expect([...placesGained([0, 1, 2], [2, 0, 1])]).toEqual([
+      [2, 2],
+      [0, -1],
+      [1, -1],
+    ]);
   });
 });
 
 describe("a card's markdown", () => {
   test("front matter, headings, lists, tables and code are blocks; HTML stays text", () => {
-    const blocks = parseBlocks("---\na: b\n---\n# T\n\ntext\n<b>bold</b>\n\n- one\n  more\n- two\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```\nx\n```\n");
+    const blocks = parseBlocks(
+      "---\na: b\n---\n# T\n\ntext\n<b>bold</b>\n\n- one\n  more\n- two\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```\nx\n```\n",
+    );
     expect(blocks).toEqual([
       { kind: "code", text: "a: b" },
       { kind: "heading", level: 1, text: "T" },
@@ -121,7 +160,9 @@ describe("a card's markdown", () => {
   });
 
   test("links lead to the web alone", () => {
-    expect(parseSpans("[a](javascript:alert(1))")).toEqual([{ kind: "text", text: "[a](javascript:alert(1))" }]);
+    expect(parseSpans("[a](javascript:alert(1))")).toEqual([
+      { kind: "text", text: "[a](javascript:alert(1))" },
+    ]);
     expect(parseSpans("see [a](https://example.org) `x`")).toEqual([
       { kind: "text", text: "see " },
       { kind: "link", text: "a", href: "https://example.org" },
@@ -132,6 +173,10 @@ describe("a card's markdown", () => {
 
   test("a section ends at the next heading as high", () => {
     const blocks = parseBlocks("# M\n\n## Limits\n\nsmall\n\n### More\n\nyes\n\n## Data\n\nno");
-    expect(sectionOf(blocks, /limits/i).map((block) => "text" in block && block.text)).toEqual(["small", "More", "yes"]);
+    expect(sectionOf(blocks, /limits/i).map((block) => "text" in block && block.text)).toEqual([
+      "small",
+      "More",
+      "yes",
+    ]);
   });
 });

@@ -13,7 +13,10 @@ export interface PageServer extends AsyncDisposable {
 const CARD = "# A model\n\nIt knows **nothing** of <b>code</b>.\n\n## Limits\n\n- Too small to judge.\n";
 
 /** The server's routes over a model of this process, on a free port: the page with the API behind it. */
-export async function openPageServer(directory: string, facts: Partial<ServedModel> = {}): Promise<PageServer> {
+export async function openPageServer(
+  directory: string,
+  facts: Partial<ServedModel> = {},
+): Promise<PageServer> {
   const model = await openRewardModel(directory);
   const served: ServedModel = {
     model: directory,
@@ -43,14 +46,16 @@ export async function openPageServer(directory: string, facts: Partial<ServedMod
         ),
       );
     },
-    health: () => ({ ready: 1, workers: 1, draining: false, queued: 0 }),
+    health: () => ({ ready: 1, workers: 1, pids: [], draining: false, queued: 0 }),
   };
   const app = createApp(service);
-  const { server, port } = await new Promise<{ server: ReturnType<typeof serve>; port: number }>((resolve) => {
-    const server = serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" }, (info) =>
-      resolve({ server, port: info.port }),
-    );
-  });
+  const { server, port } = await new Promise<{ server: ReturnType<typeof serve>; port: number }>(
+    (resolve) => {
+      const server = serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" }, (info) =>
+        resolve({ server, port: info.port }),
+      );
+    },
+  );
   return {
     url: `http://127.0.0.1:${port}/`,
     model,

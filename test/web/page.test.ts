@@ -83,18 +83,24 @@ test.skipIf(missingBrowser !== null)(
 
     // The factor 0 that changes the ranking is the model's own to say.
     const changing = server.model.objectives.find(({ name }) => {
-      const scores = comparison.responses.map((score) => steerScore(score, { scale: { [name]: 0 } }, server.model).score);
+      const scores = comparison.responses.map(
+        (score) => steerScore(score, { scale: { [name]: 0 } }, server.model).score,
+      );
       return scores.indexOf(Math.max(...scores)) !== comparison.ranking[0];
     });
     expect(changing, "an objective without which another answer wins").toBeDefined();
     const scale = { [changing!.name]: 0 };
-    const steered = await server.model.compare([{ role: "user", content: PROMPT }], ANSWERS, { steering: { scale } });
+    const steered = await server.model.compare([{ role: "user", content: PROMPT }], ANSWERS, {
+      steering: { scale },
+    });
     const before = requests.length;
     await page.getByRole("slider", { name: changing!.name, exact: true }).focus();
     await page.keyboard.press("Home");
     expect(await order(page)).toEqual(letters(steered.ranking));
     expect(await page.locator(".ranking .before").first().textContent()).toMatch(/^unsteered .*place \d$/);
-    expect(await page.locator(".steering-change").textContent()).toMatch(/^Steering gives place 1 to [ABC] instead of/);
+    expect(await page.locator(".steering-change").textContent()).toMatch(
+      /^Steering gives place 1 to [ABC] instead of/,
+    );
     expect(requests.length, "steering asks no server").toBe(before);
 
     await page.getByRole("button", { name: "Reset" }).click();
@@ -106,7 +112,11 @@ test.skipIf(missingBrowser !== null)(
     expect(exported).toMatchObject({ texts: ANSWERS, ranking: comparison.ranking });
     expect(exported.responses[0].score).toBe(comparison.responses[0]!.score);
     expect(errors).toEqual([]);
-    expect(requests.filter((url) => !url.startsWith(server.url) && !url.startsWith("data:") && !url.startsWith("blob:"))).toEqual([]);
+    expect(
+      requests.filter(
+        (url) => !url.startsWith(server.url) && !url.startsWith("data:") && !url.startsWith("blob:"),
+      ),
+    ).toEqual([]);
   },
   300_000,
 );
@@ -119,12 +129,16 @@ test.skipIf(missingBrowser !== null)(
     await page.getByRole("button", { name: "Rank a file" }).click();
     const row = (id: string) => JSON.stringify({ id, prompt: PROMPT, responses: ANSWERS });
     const buffer = Buffer.from(`${row("first")}\nbroken\n${row("second")}\n`);
-    await page.getByLabel(/Drop a file/).setInputFiles({ name: "rows.jsonl", mimeType: "application/jsonl", buffer });
+    await page
+      .getByLabel(/Drop a file/)
+      .setInputFiles({ name: "rows.jsonl", mimeType: "application/jsonl", buffer });
     await page.getByText("2 of 3 rows ranked, 1 could not be").waitFor();
     expect(await page.locator(".row.failed").textContent()).toMatch(/^line 2not JSON/);
     const download = page.waitForEvent("download");
     await page.getByRole("button", { name: "Export all as JSONL" }).click();
-    const lines = readFileSync(await (await download).path(), "utf8").trimEnd().split("\n");
+    const lines = readFileSync(await (await download).path(), "utf8")
+      .trimEnd()
+      .split("\n");
     expect(lines.map((line) => JSON.parse(line).id)).toEqual(["first", "second"]);
     await page.getByRole("button", { name: "Look inside second, line 3" }).click();
     expect(await page.getByLabel("Turn 1, user").inputValue()).toBe(PROMPT);
