@@ -1,5 +1,5 @@
 # armorm with its server, on the CPU. Build: docker build -t armorm .
-# Serve a model (docs/http-api.md): docker run -p 8000:8000 -e ARMORM_API_KEY -v /path/to/models:/models:ro armorm serve --model /models/mine
+# Serve a model (docs/http-api.md): docker run -p 8000:8000 -e ARMORM_API_KEY -v /path/to/models:/models:ro armorm serve --model /models/mine --host 0.0.0.0
 ARG NODE_IMAGE=node:22-bookworm-slim
 
 FROM ${NODE_IMAGE} AS build
