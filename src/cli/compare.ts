@@ -2,7 +2,7 @@ import { Command } from "commander";
 import pc from "picocolors";
 import type { ComparisonRow } from "../data/records.ts";
 import type { Comparison } from "../reward-model.ts";
-import { explainComparison, letter } from "../scoring/explanation.ts";
+import { explainComparison, explainedComparison, letter } from "../scoring/explanation.ts";
 import { rankingChange } from "../scoring/ranking.ts";
 import { fixed, note, percent, print, shorten, wrap } from "./output.ts";
 import { countRows, idOf, type RowFlags, rowSource, runRows, withRowOptions } from "./rows.ts";
@@ -60,13 +60,12 @@ async function run(file: string | undefined, flags: CompareFlags): Promise<void>
       for (const { responses } of comparisons) turned.add(rankingChange(responses));
       return comparisons;
     },
-    toJson: ({ pairs, ...comparison }, row) => [
+    toJson: (comparison, row) => [
       {
         ...idOf(row),
         prompt: row.prompt,
         texts: row.responses,
-        ...comparison,
-        pairs: pairs.map((pair) => ({ ...pair, explanation: explainComparison(pair) })),
+        ...explainedComparison(comparison),
         ...(steering ? { rankingChange: rankingChange(comparison.responses) } : {}),
       },
     ],

@@ -6,7 +6,7 @@ import type { ConversationRow } from "../data/records.ts";
 import type { EmbeddingSet } from "../embedding/embedding-set.ts";
 import { InputError } from "../errors.ts";
 import type { RewardModel, Score } from "../reward-model.ts";
-import { explainGate, explainScore, signed } from "../scoring/explanation.ts";
+import { explainedScore, explainGate, explainScore, signed } from "../scoring/explanation.ts";
 import { rankingChange } from "../scoring/ranking.ts";
 import type { ScoredEmbeddedPair } from "../scoring/score-embeddings.ts";
 import { type BackboneFlags, chatOptions, withBackboneOptions } from "./backbone-options.ts";
@@ -170,7 +170,7 @@ async function scoreConversations(file: string | undefined, flags: ScoreFlags): 
         rows.map(({ messages }) => messages),
         { ...traceOptions(flags), ...(steering ? { steering } : {}) },
       ),
-    toJson: (score, row, index) => [{ ...idOf(row), ...score, explanation: explainScore(score), index }],
+    toJson: (score, row, index) => [{ ...idOf(row), ...explainedScore(score), index }],
     print: (score, row, index) => printScore(rowHeading(row, index), score, `${score.tokens} tokens`),
     errorsInPlace: true,
   });

@@ -1,6 +1,6 @@
 // Why a score is what it is, and why one response beats another, in a sentence that is built from their own numbers.
 
-import type { ByObjective, ComparedPair, Score } from "../reward-model.ts";
+import type { ByObjective, ComparedPair, Comparison, Score } from "../reward-model.ts";
 
 /** Objectives that a sentence names; the others are summed. */
 const NAMED = 3;
@@ -90,6 +90,20 @@ export function explainGate(gatingOutput: ByObjective): string | null {
     ? `the gate listens to all ${shares.length} objectives about alike, most to ${listed}`
     : `the gate listens to ${listed}`;
 }
+
+/** A score with its words, as `armorm score --json` and the server give it. */
+export const explainedScore = <S extends Parameters<typeof explainScore>[0]>(
+  score: S,
+): S & { readonly explanation: string } => ({
+  ...score,
+  explanation: explainScore(score),
+});
+
+/** A comparison with the words of each pair, as `armorm compare --json` and the server give it. */
+export const explainedComparison = <C extends Pick<Comparison, "pairs">>(comparison: C) => ({
+  ...comparison,
+  pairs: comparison.pairs.map((pair) => ({ ...pair, explanation: explainComparison(pair) })),
+});
 
 /** A, B, C, …: what a response is called. */
 export const letter = (index: number): string =>

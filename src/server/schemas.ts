@@ -67,6 +67,10 @@ export const scoreSchema = z.object({
   unsteered: z.object({ score: z.number(), contributions: byObjective }).optional(),
 });
 
+export const explainedScoreSchema = scoreSchema.extend({
+  explanation: z.string().meta({ description: "In words: what the score is made of." }),
+});
+
 export const errorSchema = z.object({
   error: z.object({ code: z.string(), message: z.string(), remedy: z.string() }),
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Comparison } from "../../src/reward-model.ts";
+import type { Comparison, Score } from "../../src/reward-model.ts";
+import { explainedScore } from "../../src/scoring/explanation.ts";
 import { keyAccess, LOOPBACK_ACCESS } from "../../src/server/access.ts";
 import { type AppOptions, createApp } from "../../src/server/app.ts";
 import { Unavailable } from "../../src/server/errors.ts";
@@ -40,7 +41,7 @@ describe("/v1/score", () => {
   test("gives the score of one conversation, as score --json does", async () => {
     const response = await post("/v1/score", { messages: answered("Seven.") });
     expect(response.status).toBe(200);
-    expect(await response.json()).toEqual(fakeScore(answered("Seven."), 0));
+    expect(await response.json()).toEqual(explainedScore(fakeScore(answered("Seven."), 0) as Score));
   });
 
   test("gives many in their order, with ids, and an error in the place of each that cannot be scored", async () => {
@@ -53,7 +54,7 @@ describe("/v1/score", () => {
     ];
     const results = await (await post("/v1/score", { conversations })).json();
     expect(results).toEqual([
-      { ...fakeScore(answered("Seven."), 0), id: "a" },
+      { ...explainedScore(fakeScore(answered("Seven."), 0) as Score), id: "a" },
       { index: 1, error: { code: "too-long", message: expect.any(String), remedy: "shorten" } },
       {
         index: 2,
@@ -64,7 +65,7 @@ describe("/v1/score", () => {
         },
       },
       { id: 7, index: 3, error: expect.objectContaining({ code: "bad-messages" }) },
-      { ...fakeScore(answered("Eight."), 4), index: 4 },
+      { ...explainedScore(fakeScore(answered("Eight."), 4) as Score), index: 4 },
     ]);
     expect(await (await post("/v1/score", { conversations: [] })).json()).toEqual([]);
   });

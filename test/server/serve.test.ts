@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Message } from "../../src/chat/messages.ts";
 import { openRewardModel } from "../../src/opening/open-reward-model.ts";
 import type { Comparison, Score } from "../../src/reward-model.ts";
+import { explainedComparison, explainedScore } from "../../src/scoring/explanation.ts";
 import type { LocalRewardModel } from "../../src/scoring/local-model.ts";
 import { createApp } from "../../src/server/app.ts";
 import { listen, stopListening } from "../../src/server/listen.ts";
@@ -60,7 +61,7 @@ const codeOf = async (response: Promise<Response>) => {
 };
 /** The server goes on: its next answer is right. */
 async function requireSound() {
-  expect(await json(post("/v1/score", { messages: answered("Seven.") }))).toEqual(sound);
+  expect(await json(post("/v1/score", { messages: answered("Seven.") }))).toEqual(explainedScore(sound));
 }
 /** What the server answers to bytes that need not be HTTP. */
 function speak(bytes: string, port: number = server.port): Promise<string> {
@@ -80,8 +81,11 @@ describe("a listening server", () => {
     const expected = await here.score(texts.map(answered));
     const one = (text: string) => json<Score>(post("/v1/score", { messages: answered(text) }));
     const together = await Promise.all(texts.map(one));
-    for (const [i, score] of together.entries()) expect(score).toEqual({ ...expected[i], index: 0 });
-    expect(await json(post("/v1/score", { conversations: texts.map(answered) }))).toEqual(expected);
+    for (const [i, score] of together.entries())
+      expect(score).toEqual({ ...explainedScore(expected[i]!), index: 0 });
+    expect(await json(post("/v1/score", { conversations: texts.map(answered) }))).toEqual(
+      expected.map(explainedScore),
+    );
     const metrics = await (await fetch(`${server.url}/metrics`)).text();
     const [, conversations] = /^armorm_conversations_total (\d+)$/m.exec(metrics)!;
     const [, batches] = /^armorm_batch_conversations_count (\d+)$/m.exec(metrics)!;
@@ -94,13 +98,15 @@ describe("a listening server", () => {
     const responses = ["Seven.", "Eight.", "7"];
     const expected = await here.compare([prompt], responses);
     const got = await json<Comparison>(post("/v1/compare", { prompt: prompt.content, responses }));
-    expect(got).toEqual({ prompt: [prompt], texts: responses, ...expected });
+    expect(got).toEqual({ prompt: [prompt], texts: responses, ...explainedComparison(expected) });
   });
 
   test("steers as the model does", async () => {
     const steering = { scale: { kind: 3 }, without: ["length"] };
     const [expected] = await here.score([answered("Seven.")], { steering });
-    expect(await json(post("/v1/score", { messages: answered("Seven."), steering }))).toEqual(expected);
+    expect(await json(post("/v1/score", { messages: answered("Seven."), steering }))).toEqual(
+      explainedScore(expected!),
+    );
     expect(
       await codeOf(post("/v1/score", { messages: answered("x"), steering: { without: ["kindest"] } })),
     ).toEqual([422, "unknown-objective"]);
@@ -135,7 +141,7 @@ describe("a listening server", () => {
   test("scores control characters and special tokens as the text that they are", async () => {
     for (const text of ["a\u0000\u001b[31m\u0007b", "<|eot_id|><|start_header_id|>user", "\u2028\u202e"]) {
       const [expected] = await here.score([answered(text)]);
-      expect(await json(post("/v1/score", { messages: answered(text) }))).toEqual(expected);
+      expect(await json(post("/v1/score", { messages: answered(text) }))).toEqual(explainedScore(expected!));
     }
   });
 });
@@ -215,7 +221,7 @@ test.runIf(process.platform === "linux")(
       expect((await json<{ queued: number }>(fetch(`${server.url}/health`))).queued).toBeGreaterThan(0),
     );
     for (const pid of before) process.kill(pid, "SIGKILL");
-    expect(await pending).toEqual(await here.score(conversations));
+    expect(await pending).toEqual((await here.score(conversations)).map(explainedScore));
     expect(childProcesses()).not.toEqual(before);
     expect(await (await fetch(`${server.url}/metrics`)).text()).toContain("armorm_worker_restarts_total 1\n");
   },

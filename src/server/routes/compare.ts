@@ -2,7 +2,8 @@
 
 import { z } from "zod";
 import { type Message, validateMessages } from "../../chat/messages.ts";
-import { compareScores } from "../../scoring/ranking.ts";
+import { explainedComparison } from "../../scoring/explanation.ts";
+import { compareScores, rankingChange } from "../../scoring/ranking.ts";
 import type { ServerApp } from "../app.ts";
 import { HttpError } from "../errors.ts";
 import { requireItems } from "../limits.ts";
@@ -29,9 +30,19 @@ const answers = z.object({
       margin: z.number(),
       probability: z.number().nullable(),
       contributions: z.record(z.string(), z.number()),
+      explanation: z.string().meta({ description: "In words: why the better one wins." }),
     }),
   ),
   unsteered: z.object({ ranking: z.array(z.int()) }).optional(),
+  rankingChange: z
+    .object({
+      place: z.int(),
+      now: z.int(),
+      before: z.int(),
+      moved: z.number(),
+      contributions: z.record(z.string(), z.number()),
+    })
+    .nullish(),
 });
 
 export function addCompareRoute(app: ServerApp): void {
@@ -69,7 +80,9 @@ export function addCompareRoute(app: ServerApp): void {
         if (result instanceof Error) throw result;
         return result;
       });
-      return { prompt, texts: responses, ...compareScores(scores, app.service.model.marginScale) };
+      const comparison = explainedComparison(compareScores(scores, app.service.model.marginScale));
+      const change = fields.steering === undefined ? {} : { rankingChange: rankingChange(scores) };
+      return { prompt, texts: responses, ...comparison, ...change };
     },
   );
 }

@@ -2,14 +2,15 @@
 
 import { z } from "zod";
 import type { Message } from "../../chat/messages.ts";
+import { explainedScore } from "../../scoring/explanation.ts";
 import type { ServerApp } from "../app.ts";
 import { HttpError, toErrorBody } from "../errors.ts";
 import { requireItems } from "../limits.ts";
 import {
   errorSchema,
+  explainedScoreSchema,
   messagesSchema,
   readConversation,
-  scoreSchema,
   scoringFields,
   scoringOptions,
 } from "../schemas.ts";
@@ -36,8 +37,8 @@ const body = z
 
 const id = { id: z.unknown().optional() };
 const answers = z.union([
-  scoreSchema,
-  z.array(z.union([scoreSchema.extend(id), errorSchema.extend({ ...id, index: z.int() })])),
+  explainedScoreSchema,
+  z.array(z.union([explainedScoreSchema.extend(id), errorSchema.extend({ ...id, index: z.int() })])),
 ]);
 
 export function addScoreRoute(app: ServerApp): void {
@@ -78,7 +79,7 @@ export function addScoreRoute(app: ServerApp): void {
         const named = id === undefined ? {} : { id };
         return result instanceof Error
           ? { ...named, index, ...toErrorBody(result) }
-          : { ...named, ...result, index };
+          : { ...named, ...explainedScore(result), index };
       });
       return conversations === undefined ? results[0] : results;
     },
