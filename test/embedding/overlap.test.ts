@@ -93,6 +93,7 @@ function heldBackbone() {
     ...tiny,
     async hiddenStates(requests, options) {
       parts.push(requests);
+      options?.signal?.throwIfAborted();
       await new Promise<void>((resolve, reject) => {
         waiting.push(resolve);
         const signal = options?.signal;
@@ -177,10 +178,12 @@ describe("while a part is computed", () => {
 
   test("a bad row of a later part is told in its turn: the parts before it are there", async () => {
     const { backbone, parts, release } = heldBackbone();
-    const running = expect(run(backbone, "strict", { strict: true, partRows: 2 })).rejects.toMatchObject({
-      code: "bad-row",
-    });
-    await until(() => parts.length === 1); // Row 3 has been read by now.
+    writeFileSync(at("long.jsonl"), [0, 1, 2, 7, 8].map(rowText).join("\n")); // The fourth is too long.
+    const data = [parseDataLocation(at("long.jsonl"))];
+    const running = expect(
+      run(backbone, "strict", { data, strict: true, partRows: 2 }),
+    ).rejects.toMatchObject({ code: "bad-row" });
+    await until(() => parts.length === 1); // The fourth row has been read by now.
     await delay(30);
     release();
     await running;
