@@ -65,9 +65,9 @@ test("compare gives the steered scores, and says which rankings were turned by w
   for (const [i, { prompt, responses }] of prompts.entries()) {
     const plain = await model.compare([{ role: "user", content: prompt }], responses);
     const steered = plain.responses.map((score) => steerScore(score, steering, model));
-    expect(results[i].responses).toEqual(steered);
+    expect(results[i].responses).toEqual(JSON.parse(JSON.stringify(steered))); // JSON has no -0
     expect(results[i].unsteered).toEqual({ ranking: plain.ranking });
-    expect(results[i].rankingChange).toEqual(rankingChange(steered));
+    expect(results[i].rankingChange).toEqual(JSON.parse(JSON.stringify(rankingChange(steered))));
   }
   const turned = results.filter((result) => result.rankingChange);
   expect(turned.length).toBeGreaterThan(0);
