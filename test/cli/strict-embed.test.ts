@@ -113,7 +113,7 @@ const CASES: readonly [name: string, kind: keyof typeof KINDS, bad: Row, wanted:
     "an empty response",
     "ratings",
     { response: " " },
-    { rowsOut: 3, noted: "1 rows with an empty response" },
+    { rowsOut: 2, rejected: "expected text, got an empty response" },
     true,
   ],
   [

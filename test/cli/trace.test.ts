@@ -67,7 +67,7 @@ test("--trace follows the score by sentence, --trace=token by token, within 100 
     const people = await run(["score", `--trace=${unit}`], row);
     for (const line of people.split("\n")) expect([...line].length).toBeLessThanOrEqual(100);
     expect(people).toContain("(end of the turn)");
-    expect(people).toContain("Seven");
+    expect(people).toContain(unit === "sentence" ? "Seven is prime." : "“S”");
   }
   const people = await run(["score", "--trace"], row);
   const change = trace.steps[0].score - trace.start.score;
