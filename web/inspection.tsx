@@ -38,6 +38,8 @@ export function Inspection({ model, inspected, choice, onChoice, onUnit, busy }:
   const error = steered instanceof InputError ? steered : null;
   const comparison = steered instanceof InputError ? unsteered : steered;
   const { objectives, marginScale } = model;
+  // Which answers are looked at is chosen anew for others: these may be fewer.
+  const answers = JSON.stringify([inspected.prompt, inspected.texts]);
   const exportIt = () => {
     const object = exportObject({ ...inspected, comparison }, error === null ? steering : null);
     download("comparison.json", `${JSON.stringify(object, null, 2)}\n`);
@@ -63,9 +65,15 @@ export function Inspection({ model, inspected, choice, onChoice, onUnit, busy }:
           error={error}
         />
       </div>
-      <WhyPanel comparison={comparison} marginScale={marginScale} />
+      <WhyPanel key={`why ${answers}`} comparison={comparison} marginScale={marginScale} />
       {objectives.length > 1 && <ContributionsPanel comparison={comparison} objectives={objectives} />}
-      <ReadingPanel comparison={comparison} objectives={objectives} onUnit={onUnit} busy={busy} />
+      <ReadingPanel
+        key={`reading ${answers}`}
+        comparison={comparison}
+        objectives={objectives}
+        onUnit={onUnit}
+        busy={busy}
+      />
       <RatingsPanel comparison={comparison} objectives={objectives} />
     </div>
   );

@@ -40,8 +40,8 @@ export interface LocalRewardModel extends RewardModel {
   /**
    * Scores tokenized conversations.
    *
-   * @throws {InputError} `no-gating-token` where a gate reads the prompt and the pattern does not occur; `unsupported-option`
-   *   for a trace, because token ids do not say where the response starts.
+   * @throws {InputError} `no-gating-token` where a gate reads the prompt and the pattern does not occur; `too-long`; `unknown-token`
+   *   for an id outside the vocabulary; `unsupported-option` for a trace, because token ids do not say where the response starts.
    */
   scoreTokens(ids: readonly (readonly number[])[], options?: ScoreOptions): Promise<Score[]>;
 }
@@ -154,6 +154,8 @@ function localModel(
       if (ids.length > backbone.maxTokens) {
         throw tooLong(what, `too long: ${ids.length} tokens, limit ${backbone.maxTokens}`);
       }
+      const unknown = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= backbone.vocabSize);
+      if (unknown !== undefined) throw unknownToken(what, unknown, backbone.vocabSize);
       return request(ids, gated ? findGatingPosition(ids, await gatingTokenPattern()) : null);
     }
     const messages = validateConversation(conversation, what);
@@ -210,6 +212,14 @@ function noTraceOfTokens(what: string, unit: TraceUnit): InputError {
     "unsupported-option",
     `${what}: expected no trace of token ids, got one by ${unit}: they do not say where the response starts`,
     "give conversations, or leave the trace out",
+  );
+}
+
+function unknownToken(what: string, id: number, vocabSize: number): InputError {
+  return new InputError(
+    "unknown-token",
+    `${what}: expected token ids from 0 to ${vocabSize - 1}, got ${id}`,
+    "encode with the tokenizer of the model's own backbone",
   );
 }
 

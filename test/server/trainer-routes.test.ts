@@ -299,6 +299,15 @@ describe("/classify, as vLLM's clients call it", () => {
     expect(await probs({ input: [] })).toEqual([]);
   });
 
+  test("refuses token ids outside the vocabulary, by their place", async () => {
+    const ids = chat.encode(CONVERSATIONS[0]!).ids;
+    const { status, answer } = await post(raw, "/classify", { input: [ids, [...ids, 1e6]] });
+    expect([status, answer.error.code]).toEqual([422, "unknown-token"]);
+    expect(answer.error.message).toMatch(
+      /^input\[1\]: score: expected token ids from 0 to \d+, got 1000000$/,
+    );
+  });
+
   test("refuses an activation: a score is no probability", async () => {
     const { status, answer } = await post(raw, "/classify", { input: texts, use_activation: true });
     expect(status).toBe(422);
