@@ -2,6 +2,7 @@
 
 import type { EmbeddingSet } from "../embedding/embedding-set.ts";
 import type { EmbeddingManifest } from "../embedding/manifest.ts";
+import { prepareOutputFile } from "../embedding/output-directory.ts";
 import { openStretch, type SetStretch } from "../embedding/set-stretch.ts";
 import { type Shard, WHOLE } from "../embedding/shard.ts";
 import { type GramProduct, openGramProduct } from "../engine/gram.ts";
@@ -70,7 +71,7 @@ export interface DescribedSums {
  * second fit to all rows. The split, folds, what is left out and the weights of sources are decided here, row by row, from the prompt alone.
  * So the files of all shards together say the same, to the last bit, as one file of everything: sums are taken along one tree over the parts.
  *
- * @returns What was written. @throws {InputError} what `openStretch` and `fitRidge` refuse; `unknown-source`, `bad-option`.
+ * @returns What was written. @throws {InputError} what `openStretch` and `fitRidge` refuse; `unknown-source`, `bad-option`, `bad-output`, `disk-full`.
  *
  * Cost: 0.56·N·H² multiply-adds in float64. Memory: the file's sums, and those of a few blocks more.
  */
@@ -79,6 +80,7 @@ export async function collectTrainingStatistics(
 ): Promise<StatisticsDescription> {
   const { shard = WHOLE, dropOverlapsWith = [], threads } = options;
   const division = divisionOf(options);
+  await prepareOutputFile(options.out);
   const stretches: SetStretch[] = [];
   for (const directory of options.ratings) stretches.push(await openStretch(directory, shard));
   requireRatings(stretches, dropOverlapsWith);

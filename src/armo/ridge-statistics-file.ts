@@ -15,8 +15,10 @@
  *   H hidden size, K objectives of the set, R objectives of a pattern
  */
 
+import { dirname } from "node:path";
 import { readTensor, type Tensor, type TensorData, writeSafetensors } from "../checkpoint/safetensors.ts";
 import { readSafetensorsHeader, type TensorRange } from "../checkpoint/safetensors-header.ts";
+import { explainOutput } from "../embedding/output-directory.ts";
 import type { GramProduct, GramSums } from "../engine/gram.ts";
 import { InputError } from "../errors.ts";
 import type { StatisticsBlock } from "./block-sums.ts";
@@ -31,7 +33,7 @@ export interface StoredSums {
   readonly blocks: readonly StatisticsBlock[];
 }
 
-/** Writes statistics; a file that was there is replaced. @param about What they are of, as JSON. */
+/** Writes statistics; a file that was there is replaced. @param about What they are of, as JSON. @throws {InputError} `disk-full`, `bad-output`. */
 export async function writeStatistics(
   path: string,
   hiddenSize: number,
@@ -47,7 +49,9 @@ export async function writeStatistics(
       }
     }
   }
-  await writeSafetensors(path, tensors, { format: FORMAT, about: JSON.stringify(about) });
+  await explainOutput(dirname(path), "statistics", () =>
+    writeSafetensors(path, tensors, { format: FORMAT, about: JSON.stringify(about) }),
+  );
 }
 
 function addSide(tensors: Map<string, Tensor>, prefix: string, side: StatisticsContents, H: number): void {

@@ -1,6 +1,7 @@
 // Statistics of all shards together: what training takes in the place of ratings. H hidden size, K objectives.
 
 import type { EmbeddingManifest } from "../embedding/manifest.ts";
+import { prepareOutputFile } from "../embedding/output-directory.ts";
 import { describeDifferences } from "../embedding/set-differences.ts";
 import { type GramProduct, openGramProduct } from "../engine/gram.ts";
 import { InputError } from "../errors.ts";
@@ -106,7 +107,7 @@ export async function openTrainingStatistics(paths: readonly string[]): Promise<
  * Adds up the statistics of all shards of one or more sets, in the order of their parts, into one file: to the last bit the one
  * that `collectTrainingStatistics` writes of everything at once.
  *
- * @param paths In any order. @param out A file that is there is replaced. @throws {InputError} as `openTrainingStatistics`.
+ * @param paths In any order. @param out A file that is there is replaced. @throws {InputError} as `openTrainingStatistics`; `bad-output`, `disk-full`.
  * Memory: the statistics of at most 2·log2(parts) + 1 blocks of the largest set, and the total of every set.
  */
 export async function mergeTrainingStatistics(
@@ -115,6 +116,7 @@ export async function mergeTrainingStatistics(
   options: SumOptions & { readonly threads?: number } = {},
 ): Promise<TrainingStatistics> {
   const { signal, onProgress, threads } = options;
+  await prepareOutputFile(out);
   const { collected, division, sets: summed, hiddenSize } = await openPieces(paths);
   const total = collected.reduce((sum, { pieces }) => sum + countBlocks(pieces), 0);
   let done = 0;

@@ -1,4 +1,5 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { explainFullDisk } from "../checkpoint/disk-space.ts";
 import { InputError } from "../errors.ts";
 
@@ -22,6 +23,17 @@ export async function makeOutputDirectory(directory: string): Promise<void> {
   } catch (error) {
     throw explained(directory, error);
   }
+}
+
+/** Makes the directory of a file to be written, before the work for it begins. @throws {InputError} `bad-output` where it cannot be, or the file is a folder. */
+export async function prepareOutputFile(path: string): Promise<void> {
+  await makeOutputDirectory(dirname(path));
+  if (!(await stat(path).catch(() => null))?.isDirectory()) return;
+  throw new InputError(
+    "bad-output",
+    `output: expected a file to write at ${path}, got a folder`,
+    "name a file in it",
+  );
 }
 
 /**
