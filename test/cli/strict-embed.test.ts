@@ -8,6 +8,7 @@ import { EMBEDDED_DIRECTORY } from "../../src/checkpoint/location.ts";
 import { readSafetensors, writeSafetensors } from "../../src/checkpoint/safetensors.ts";
 import { openBackbone } from "../../src/index.ts";
 import { startEngine } from "../backbone/remote/fake-engine.ts";
+import { type Column, conversations, doubles, lists, parquetBytes, strings } from "../data/parquet-file.ts";
 import { runCli } from "../run-cli.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "armorm-strict-"));
@@ -20,8 +21,26 @@ const cell = (value: unknown): string => {
   const text = typeof value === "string" ? value : value === undefined ? "" : JSON.stringify(value);
   return QUOTED.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 };
+/** A column of a Parquet file has one type: strings beside conversations become conversations. */
+function parquetColumn(name: string, values: readonly unknown[]): Column {
+  const sample = values.filter((value) => value !== null);
+  if (sample.every((value) => typeof value === "number")) return doubles(name, values as number[]);
+  if (sample.every((value) => typeof value === "string")) return strings(name, values as string[]);
+  const isTurn = (value: unknown) => typeof value === "object" && value !== null && "role" in value;
+  if (!sample.some((value) => Array.isArray(value) && isTurn(value[0])))
+    return lists(name, values as string[][]);
+  const asTurns = values.map((value) =>
+    typeof value === "string" ? [{ role: "user", content: value }] : value,
+  );
+  return conversations(name, asTurns as Parameters<typeof conversations>[1]);
+}
 function write(name: string, rows: readonly Row[]): string {
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  if (name.endsWith(".parquet")) {
+    const values = (column: string) => rows.map((row) => row[column] ?? null);
+    writeFileSync(at(name), parquetBytes(columns.map((column) => parquetColumn(column, values(column)))));
+    return at(name);
+  }
   const lines = name.endsWith(".csv")
     ? [columns.join(), ...rows.map((row) => columns.map((column) => cell(row[column])).join())]
     : rows.map((row) => JSON.stringify(row));
@@ -98,57 +117,65 @@ async function expectCounted(kind: string, data: string, name: string, wanted: E
 }
 
 /** What is wrong with the second of three rows. */
-const CASES: readonly [name: string, kind: keyof typeof KINDS, bad: Row, wanted: Expected, csv: boolean][] = [
-  ["a missing column", "ratings", { response: undefined }, { rowsOut: 2, rejected: "response" }, true],
-  ["a missing column", "pairs", { rejected: undefined }, { rowsOut: 2, rejected: "rejected" }, true],
-  ["a missing column", "best-of-n", { labels: undefined }, { rowsOut: 2, rejected: "labels" }, true],
+const CASES: readonly [
+  name: string,
+  kind: keyof typeof KINDS,
+  bad: Row,
+  wanted: Expected,
+  formats?: readonly string[],
+][] = [
+  ["a missing column", "ratings", { response: undefined }, { rowsOut: 2, rejected: "response" }],
+  ["a missing column", "pairs", { rejected: undefined }, { rowsOut: 2, rejected: "rejected" }],
+  ["a missing column", "best-of-n", { labels: undefined }, { rowsOut: 2, rejected: "labels" }],
   [
     "another kind of row",
     "pairs",
     { chosen: undefined, rejected: undefined, response: "Red.", quality: 2 },
     { rowsOut: 2, rejected: "chosen" },
-    true,
+  ],
+  [
+    "another kind of row",
+    "ratings",
+    { response: undefined, quality: undefined, chosen: "Red.", rejected: "No." },
+    { rowsOut: 2, rejected: "expected ratings, got a preference pair" },
+  ],
+  [
+    "another kind of row",
+    "best-of-n",
+    { responses: undefined, labels: undefined, chosen: "Red.", rejected: "No." },
+    { rowsOut: 2, rejected: "responses" },
   ],
   [
     "an empty response",
     "ratings",
     { response: " " },
     { rowsOut: 2, rejected: "expected text, got an empty response" },
-    true,
   ],
   [
     "an empty response",
     "best-of-n",
     { responses: ["", "No."] },
     { rowsOut: 3, noted: "1 rows with an empty response" },
-    true,
   ],
-  [
-    "a repeated id",
-    "ratings",
-    { id: 0 },
-    { rowsOut: 3, noted: "1 rows with the id of an earlier one" },
-    true,
-  ],
-  ["a repeated id", "pairs", { id: 0 }, { rowsOut: 3, noted: "1 rows with the id of an earlier one" }, true],
+  ["a repeated id", "ratings", { id: 0 }, { rowsOut: 3, noted: "1 rows with the id of an earlier one" }],
+  ["a repeated id", "pairs", { id: 0 }, { rowsOut: 3, noted: "1 rows with the id of an earlier one" }],
   [
     "turns that do not alternate",
     "ratings",
     { prompt: undefined, response: undefined, messages: answered("Red.") },
     { rowsOut: 3, noted: "1 rows with turns that do not alternate" },
-    true,
   ],
   [
     "turns that do not alternate",
     "pairs",
     { prompt: twice },
     { rowsOut: 3, noted: "1 rows with turns that do not alternate" },
-    true,
+    ["jsonl", "parquet"], // a prompt in CSV is text
   ],
 ];
 
-describe.each(CASES)("%s among %s", (name, kind, bad, wanted, csv) => {
-  test.each(csv ? ["jsonl", "csv"] : ["jsonl"])(
+describe.each(CASES)("%s among %s", (name, kind, bad, wanted, formats) => {
+  test.each(formats ?? ["jsonl", "csv", "parquet"])(
     "in %s is counted with an example, and fatal under --strict",
     async (extension) => {
       const key = `${name}-${kind}-${extension}`.replaceAll(" ", "-");
@@ -169,15 +196,7 @@ test("a rating outside the declared scale, and a conversation that is too long",
 describe("states that are not finite end the run in one line, with no part left behind", () => {
   const data = write("fine.jsonl", [rating(0), rating(1), rating(2)]);
   const refused = async (backbone: string, out: string) => {
-    const { code, stderr } = await runCli([
-      "embed",
-      "--backbone",
-      backbone,
-      "--data",
-      data,
-      "--out",
-      at(out),
-    ]);
+    const { code, stderr } = await embed("ratings", data, out, "--backbone", backbone);
     expect(stderr).toMatch(/^error: .*(NaN|finite)/m);
     expect(code).toBe(2);
     expect(JSON.parse(readFileSync(at(`${out}/manifest.json`), "utf8"))).toMatchObject({
@@ -189,7 +208,9 @@ describe("states that are not finite end the run in one line, with no part left 
 
   test("from an engine", async () => {
     const backbone = await openBackbone("tiny", { dtype: "f32" });
-    const bend = (values: Float32Array) => values.fill(Number.NaN, 7, 8);
+    // Not yet when it is tried out, with 16 tokens, before anything is embedded.
+    const bend = (values: Float32Array, ids: readonly number[]) =>
+      ids.length > 16 ? values.fill(Number.NaN, 7, 8) : values;
     const engine = await startEngine({ protocol: "vllm", backbone, bend });
     await refused(`vllm+http://${engine.host}?dtype=f32#tiny`, "nan-engine");
     await engine.stop();

@@ -5,7 +5,7 @@ import zlib from "node:zlib";
 import type { SchemaElement } from "hyparquet";
 import { parquetWriteBuffer } from "hyparquet-writer";
 
-type Column = readonly [schema: readonly SchemaElement[], values: readonly unknown[]];
+export type Column = readonly [schema: readonly SchemaElement[], values: readonly unknown[]];
 
 export interface ParquetOptions {
   readonly codec?: "UNCOMPRESSED" | "SNAPPY" | "GZIP" | "ZSTD";
@@ -33,6 +33,23 @@ export const doubles = (name: string, values: readonly (number | null)[]): Colum
 ];
 export const moments = (name: string, values: readonly (Date | null)[]): Column => [
   [{ name, type: "INT64", converted_type: "TIMESTAMP_MILLIS", ...optional }],
+  values,
+];
+
+/** `list<string>` or `list<double>`. */
+export const lists = (
+  name: string,
+  values: readonly (readonly string[] | readonly number[] | null)[],
+): Column => [
+  [
+    { name, converted_type: "LIST", num_children: 1, ...optional },
+    { name: "list", repetition_type: "REPEATED", num_children: 1 },
+    {
+      name: "element",
+      ...(values.some((list) => typeof list?.[0] === "number") ? ({ type: "DOUBLE" } as const) : utf8),
+      ...optional,
+    },
+  ],
   values,
 ];
 
