@@ -110,9 +110,13 @@ async function run(file: string | undefined, flags: RankFlags): Promise<void> {
         };
       });
     },
-    toJson: ({ ranking }, row) => {
+    toJson: ({ ranking, why }, row) => {
       const content =
-        write === "sft" ? sftRow(ranking, row) : write === "dpo" ? dpoRow(ranking, row, minMargin) : ranking;
+        write === "sft"
+          ? sftRow(ranking, row)
+          : write === "dpo"
+            ? dpoRow(ranking, row, minMargin)
+            : { ...ranking, explanation: why && explainComparison(why) };
       return content ? [{ ...idOf(row), ...content }] : [];
     },
     ...(write
