@@ -22,6 +22,13 @@ export function parseCount(text: string): number {
   return value;
 }
 
+/** A TCP port; 0 stands for a free one. */
+export function parsePort(text: string): number {
+  const port = parseCount(text);
+  if (port > 65_535) throw new InvalidArgumentError("expected a whole number from 0 to 65535");
+  return port;
+}
+
 export function parseInteger(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !Number.isSafeInteger(value))

@@ -1,9 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { InputError } from "../errors.ts";
-import type { RunningServer } from "../server/serve.ts";
 import { chatOptions } from "./backbone-options.ts";
-import { parseBytes, parseCount, parseNumberFromZero, parsePositiveInteger, pick } from "./flags.ts";
+import { parseBytes, parseNumberFromZero, parsePort, parsePositiveInteger, pick } from "./flags.ts";
 import { watchQuantizing } from "./quantizing.ts";
 import { type ModelFlags, withModelOptions } from "./score.ts";
 
@@ -26,13 +25,15 @@ interface ServeFlags extends ModelFlags {
 }
 
 export function serveCommand(): Command {
+  const signals = stopSignals();
   const command = new Command("serve")
+    .hook("preAction", signals.duringLoading)
     .description("score over HTTP: for applications, RLHF trainers, and a page for people")
     .option(
       "--host <address>",
       "where to listen; others than this machine's own need a key (default: 127.0.0.1)",
     )
-    .option("--port <n>", "0 takes a free one (default: 8000)", parseCount)
+    .option("--port <n>", "0 takes a free one (default: 8000)", parsePort)
     .option(
       "--api-key <key>",
       "key that clients send; better in a file or in ARMORM_API_KEY: others see options",
@@ -70,7 +71,7 @@ export function serveCommand(): Command {
     )
     .option("--log-messages", "write what clients send to the log, messages included");
   return withModelOptions(command)
-    .action(run)
+    .action((flags: ServeFlags) => run(flags, signals))
     .addHelpText(
       "after",
       `
@@ -81,7 +82,7 @@ Examples:
     );
 }
 
-async function run(flags: ServeFlags): Promise<void> {
+async function run(flags: ServeFlags, signals: StopSignals): Promise<void> {
   const [{ serve }, { createLog }] = await Promise.all([
     import("../server/serve.ts"),
     import("../server/log.ts"),
@@ -106,9 +107,9 @@ async function run(flags: ServeFlags): Promise<void> {
   const server = await watchQuantizing((watch) => serve(flags.model, { ...options, ...watch }));
   const { model, dtype, device } = server.model;
   log.info({ url: server.url, model, dtype, device }, "listening");
-  await stopSignal();
+  await signals.first();
   log.info({ seconds: flags.drainSeconds }, "stopping: what has arrived is finished");
-  await closeOrEnd(server, flags.drainSeconds);
+  await server.close(flags.drainSeconds);
   log.info({}, "stopped");
 }
 
@@ -136,15 +137,33 @@ async function readKeys({ apiKey, apiKeyFile }: ServeFlags): Promise<string[]> {
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
-  });
+type Signal = keyof typeof SIGNALS;
+
+/** What signals do: before there is a server, to tell it to stop, and while it stops. */
+interface StopSignals {
+  /**
+   * SIGTERM ends the process at once. As the first process of a container, node ignores it without a handler. Ctrl-C is the business of
+   * whatever shows the progress of loading.
+   */
+  duringLoading(): void;
+  /** Resolves with the first one of either kind; a second one ends the process at once. */
+  first(): Promise<void>;
 }
 
-/** Ends in order; a second signal ends at once. */
-async function closeOrEnd(server: RunningServer, drainSeconds: number): Promise<void> {
-  for (const signal of ["SIGINT", "SIGTERM"] as const)
-    process.on(signal, () => process.exit(SIGNALS[signal]));
-  await server.close(drainSeconds);
+function stopSignals(): StopSignals {
+  const end = (signal: Signal): void => process.exit(SIGNALS[signal]);
+  let onSignal = end;
+  const watch = (signal: Signal) => void process.on(signal, () => onSignal(signal));
+  return {
+    duringLoading: () => watch("SIGTERM"),
+    first() {
+      watch("SIGINT");
+      return new Promise((resolve) => {
+        onSignal = () => {
+          onSignal = end;
+          resolve();
+        };
+      });
+    },
+  };
 }

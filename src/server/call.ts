@@ -8,11 +8,17 @@ import type { ServerMetrics } from "./metrics.ts";
 /** Ids from elsewhere are kept if they are harmless in headers and logs. */
 const HARMLESS_ID = /^[\w.:/+=-]{1,128}$/;
 
+/** Who learns of every answer. */
+export interface Watchers {
+  readonly log: Logger;
+  readonly metrics: ServerMetrics;
+}
+
 /** Runs a handler and answers whatever becomes of it. @param route As metrics name it: few values, never what a client has written. */
 export async function startCall(
   request: Request,
   route: string,
-  { log, metrics }: { readonly log: Logger; readonly metrics: ServerMetrics },
+  { log, metrics }: Watchers,
   handle: (call: Call) => Response | Promise<Response>,
 ): Promise<Response> {
   const started = performance.now();

@@ -6,6 +6,8 @@ import type { ServiceHealth } from "./service.ts";
 export interface ServerMetrics {
   /** A request to a route was answered. */
   answered(route: string, status: number, seconds: number): void;
+  /** What was no request was refused: counted under the route `none`. */
+  refused(status: number): void;
   /** A batch was computed. @param tokens Of its conversations. */
   computed(conversations: number, tokens: number, seconds: number): void;
   /** A process that computes died and is started again. */
@@ -32,6 +34,7 @@ export function createMetrics(): ServerMetrics {
       requests.add({ route, status: String(status) });
       latencies.observe({ route }, seconds);
     },
+    refused: (status) => requests.add({ route: "none", status: String(status) }),
     computed(count, tokenCount, seconds) {
       conversations.add({}, count);
       tokens.add({}, tokenCount);

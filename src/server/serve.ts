@@ -1,7 +1,6 @@
 // A reward model behind HTTP: opens it in processes of its own, listens, and stops in order.
 
 import { readFile } from "node:fs/promises";
-import type { Server } from "node:http";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { TextReader } from "../chat/text-reader.ts";
@@ -11,7 +10,7 @@ import type { Logger } from "./app.ts";
 import type { BatchingOptions } from "./inference/batching-service.ts";
 import type { MortalModel } from "./inference/worker.ts";
 import type { Limits } from "./limits.ts";
-import type { ListenOptions } from "./listen.ts";
+import type { Listening, ListenOptions } from "./listen.ts";
 import type { ServedModel } from "./service.ts";
 
 export interface ServeOptions
@@ -38,7 +37,7 @@ export interface RunningServer extends AsyncDisposable {
   readonly model: ServedModel;
   /**
    * Accepts nothing more, finishes what has arrived, for at most `drainSeconds` (default 0), and ends the model's processes.
-   * Requests that are not finished get 503 `shutting-down`.
+   * Requests that are not finished get 503 `shutting-down`; answers have a second to be written in any case; then every connection is cut.
    */
   close(drainSeconds?: number): Promise<void>;
 }
@@ -66,14 +65,15 @@ export const SERVE_DEFAULTS = {
  * @param options.workers Processes, each with the model in its memory. Default 1: one uses all cores.
  * @param options.port 0 takes a free one. Default 8000.
  * @throws {InputError} `missing-api-key` for an address that others reach without `apiKeys` or `allowAnonymous`; `bad-api-key`;
- *   `bad-limits` where one request could not fit into the queue; `address-in-use`; what `openRewardModel` refuses.
+ *   `bad-limits` where one request could not fit into the queue; `address-in-use`; `bad-address`; what `openRewardModel` refuses.
  *
  * @example
  * await using server = await serve("model", { port: 0 });
  * const response = await fetch(`${server.url}/health`);
  */
 export async function serve(location: string, options: ServeOptions = {}): Promise<RunningServer> {
-  const { createAccess, listen, createApp, createMetrics, startBatching, pino } = await loadServer();
+  const { createAccess, listen, requirePort, createApp, createMetrics, startBatching, pino } =
+    await loadServer();
   const {
     apiKeys,
     allowAnonymous,
@@ -91,31 +91,24 @@ export async function serve(location: string, options: ServeOptions = {}): Promi
   const limits = { maxBodyBytes, maxItems, maxMessages };
   // Everything that can be refused without the model comes first: it may take minutes to load.
   const access = createAccess(host, apiKeys ?? [], allowAnonymous ?? false);
+  requirePort(port);
   requireRoom(maxQueue, maxItems);
   const text = await openText(mode, location, others);
   const { first, about, reopen } = await openServed(location, shareThreads(opening, workers));
   const metrics = createMetrics();
   const batching = { workers, maxQueue, maxBatchTokens, maxWaitMs };
   const service = startBatching(first, reopen, about, batching, { log, metrics });
-  let server: Server;
+  let listening: Listening;
   try {
     const app = createApp(service, { limits, access, log, metrics, text, logMessages: logMessages ?? false });
-    server = await listen(app, { host, port, ...(timeouts ? { timeouts } : {}) });
+    listening = await listen(app, { host, port, ...(timeouts ? { timeouts } : {}) }, { log, metrics });
   } catch (error) {
     await service.close();
     throw error;
   }
-  const { address, port: bound } = server.address() as import("node:net").AddressInfo;
+  const { address, port: bound } = listening;
   let closing: Promise<void> | undefined;
-  const close = (drainSeconds = 0) => {
-    closing ??= (async () => {
-      const { stopListening } = await loadServer();
-      const stopped = stopListening(server);
-      await service.close(drainSeconds);
-      await stopped;
-    })();
-    return closing;
-  };
+  const close = (drainSeconds = 0) => (closing ??= listening.stop(service.close(drainSeconds), drainSeconds));
   return {
     url: `http://${address.includes(":") ? `[${address}]` : address}:${bound}`,
     port: bound,
@@ -129,7 +122,7 @@ export async function serve(location: string, options: ServeOptions = {}): Promi
 async function loadServer() {
   const [
     { createAccess },
-    { listen, stopListening },
+    { listen, requirePort },
     { createApp },
     { createMetrics },
     { startBatching },
@@ -142,7 +135,7 @@ async function loadServer() {
     import("./inference/batching-service.ts"),
     import("pino"),
   ]);
-  return { createAccess, listen, stopListening, createApp, createMetrics, startBatching, pino };
+  return { createAccess, listen, requirePort, createApp, createMetrics, startBatching, pino };
 }
 
 /**

@@ -1,4 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -100,6 +102,24 @@ describe("armorm serve", { timeout: 300_000 }, () => {
     await cut;
   });
 
+  test("ends at once when SIGTERM comes before there is a server, as the first process of a container too", async () => {
+    // A hub that never answers: the model is being fetched for ever.
+    let asked = false;
+    const hub = createServer(() => {
+      asked = true;
+    });
+    await new Promise<void>((resolve) => hub.listen(0, "127.0.0.1", resolve));
+    const { port } = hub.address() as AddressInfo;
+    const env = { HF_ENDPOINT: `http://127.0.0.1:${port}`, HF_HOME: join(folder, "cache") };
+    const run = runCli(["serve", "--model", "org/model", "--port", "0"], { env });
+    await waitFor(() => expect(asked).toBe(true));
+    run.kill("SIGTERM");
+    // A code of its own: a handler ended it, not the signal, which the first process of a container does not get without one.
+    expect((await run).code).toBe(143);
+    hub.closeAllConnections();
+    hub.close();
+  });
+
   test("takes keys from a file and from the environment, and then answers on other addresses", async () => {
     const file = join(folder, "keys");
     writeFileSync(file, "first\nsecond\n");
@@ -128,6 +148,7 @@ describe("armorm serve", { timeout: 300_000 }, () => {
     );
     expect(await refused([], { ARMORM_API_KEY: "" })).toMatch(/expected API keys/);
     expect(await refused(["--api-key-file", join(folder, "nothing")])).toMatch(/expected a readable file/);
+    expect(await refused(["--port", "70000"])).toMatch(/expected a whole number from 0 to 65535/);
     expect(await refused(["--max-queue", "1"])).toMatch(/expected a queue of at least 256/);
     expect(await refused(["--model", join(folder, "nothing")])).toMatch(/expected a model directory/);
   });

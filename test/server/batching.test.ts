@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Message } from "../../src/chat/messages.ts";
@@ -116,6 +117,19 @@ describe("batches", () => {
     expect(asked.map(({ texts }) => texts)).toEqual([["a", "b"]]);
   });
 
+  test("wait no shorter where that is more than a timer can hold", async () => {
+    const warnings: string[] = [];
+    const note = ({ name }: Error) => warnings.push(name);
+    process.on("warning", note);
+    const { score, asked } = start({ maxWaitMs: 3e9, maxBatchTokens: 30 });
+    const first = score(["a"]);
+    await sleep(50);
+    expect(asked).toHaveLength(0);
+    await Promise.all([first, score(["b".repeat(200)])]);
+    process.off("warning", note);
+    expect(warnings).toEqual([]);
+  });
+
   test("a steering that does not fit is refused before anything is computed", async () => {
     const { score, asked } = start();
     await expect(score(["a"], { steering: { without: ["kindness"] } })).rejects.toMatchObject({
@@ -198,6 +212,33 @@ describe("a process that dies", () => {
   });
 });
 
+describe("processes side by side", () => {
+  test("one that cannot be started refuses nothing while the other is started again, which then computes it all", async () => {
+    const asked: Asked[] = [];
+    const opened: { resolve(): void; reject(reason: Error): void }[] = [];
+    const open = (signal: AbortSignal) =>
+      new Promise<ReturnType<typeof mortalModel>>((resolve, reject) => {
+        opened.push({ resolve: () => resolve(mortalModel(asked)), reject });
+        signal.addEventListener("abort", () => reject(signal.reason));
+      });
+    const first = mortalModel(asked, true);
+    const options = { workers: 2, maxQueue: 64, maxBatchTokens: 1000, maxWaitMs: 0 };
+    const watchers = { log: pino({ level: "silent" }), metrics: createMetrics() };
+    service = startBatching(first, open, FAKE_MODEL, options, watchers);
+    const score = (text: string) => service.score([conversation(text)]);
+    const before = score("a");
+    await waitFor(() => expect(asked).toHaveLength(1));
+    first.die();
+    await waitFor(() => expect(opened).toHaveLength(2)); // the second process, and the first one again
+    opened[0]!.reject(new Error("no memory"));
+    await waitFor(() => expect(opened).toHaveLength(3)); // the second process once more
+    const after = score("b");
+    opened[1]!.resolve();
+    expect(await Promise.all([before, after])).toEqual([scoresOf(["a"]), scoresOf(["b"])]);
+    expect(service.health()).toMatchObject({ ready: 1, workers: 2 });
+  });
+});
+
 describe("the queue", () => {
   test("refuses what does not fit, says when to come again, and takes the next", async () => {
     const { score, next } = start({ maxQueue: 3 }, { held: true });
@@ -255,6 +296,17 @@ describe("closing", () => {
     await closed;
     await models[0]!.ended;
     expect(models).toHaveLength(1);
+  });
+
+  test("takes any time that it is given, and more than a timer can hold", async () => {
+    const { score, next } = start({}, { held: true });
+    const pending = score(["a"]);
+    const { go } = await next(0);
+    const closed = service.close(3_000_000);
+    await sleep(50);
+    go();
+    expect(await pending).toEqual(scoresOf(["a"]));
+    await closed;
   });
 
   test("refuses what is not finished in time", async () => {

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Message } from "../../src/chat/messages.ts";
 import { openRewardModel } from "../../src/opening/open-reward-model.ts";
@@ -11,8 +12,10 @@ import type { Comparison, Score } from "../../src/reward-model.ts";
 import { explainedComparison, explainedScore } from "../../src/scoring/explanation.ts";
 import type { LocalRewardModel } from "../../src/scoring/local-model.ts";
 import { createApp } from "../../src/server/app.ts";
-import { listen, stopListening } from "../../src/server/listen.ts";
+import { listen } from "../../src/server/listen.ts";
+import { createMetrics } from "../../src/server/metrics.ts";
 import { type RunningServer, serve } from "../../src/server/serve.ts";
+import { childProcesses } from "../child-processes.ts";
 import { writeSmallModel } from "../cli/small-model.ts";
 import { fakeService } from "./fake-service.ts";
 import { waitFor } from "./mortal-model.ts";
@@ -176,8 +179,9 @@ describe("bad requests on the wire leave the next one unharmed", () => {
 
   test("a client that is too slow, in its headers or in its body", async () => {
     const timeouts = { headersMs: 200, requestMs: 200, keepAliveMs: 5000 };
-    const hasty = await listen(createApp(fakeService()), { host: "127.0.0.1", port: 0, timeouts });
-    const { port } = hasty.address() as AddressInfo;
+    const watchers = { log: pino({ level: "silent" }), metrics: createMetrics() };
+    const hasty = await listen(createApp(fakeService()), { host: "127.0.0.1", port: 0, timeouts }, watchers);
+    const { port } = hasty;
     const slow = [
       "POST /v1/score HTTP/1.1\r\nhost: loc",
       "POST /v1/score HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{",
@@ -186,7 +190,7 @@ describe("bad requests on the wire leave the next one unharmed", () => {
       expect(await speak(bytes, port)).toMatch(/^HTTP\/1.1 408 [\s\S]*"code":"request-timeout"/);
     }
     expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200);
-    await stopListening(hasty);
+    await hasty.stop(Promise.resolve(), 0);
   });
 
   test("a client that leaves before its answer", async () => {
@@ -234,6 +238,8 @@ describe("serve refuses before it loads anything", () => {
     [{ apiKeys: ["a b"] }, "bad-api-key"],
     [{ apiKeys: [""] }, "bad-api-key"],
     [{ maxQueue: 8, maxItems: 9 }, "bad-limits"],
+    [{ port: 70_000 }, "bad-address"],
+    [{ port: -1 }, "bad-address"],
   ])("%j with %s", async (options, code) => {
     await expect(serve(join(folder, "nothing"), { port: 0, ...options })).rejects.toMatchObject({ code });
   });
@@ -256,8 +262,10 @@ test("with keys, a server answers on any address, to those who have one", async 
   expect((await fetch(`${url}/health`)).status).toBe(200);
 });
 
-test("closing finishes what has arrived, on connections that are then closed", async () => {
+test("closing finishes what has arrived, on connections that are then closed, whatever others hold open", async () => {
   const own = await serve(directory, { port: 0, threads: 1, maxBatchTokens: 1024 });
+  const silent = connect(own.port, "127.0.0.1");
+  const cut = new Promise((resolve) => silent.on("error", () => {}).on("close", resolve));
   const conversations = Array.from({ length: 40 }, (_, i) =>
     answered(`${"Take your time. ".repeat(20)}${i}`),
   );
@@ -273,10 +281,6 @@ test("closing finishes what has arrived, on connections that are then closed", a
   );
   await own.close(30);
   expect(await status).toBe(200);
+  await cut;
   await expect(fetch(`${own.url}/health`)).rejects.toThrow();
 });
-
-function childProcesses(): number[] {
-  const { libuv } = process.report.getReport() as unknown as { libuv: { type: string; pid: number }[] };
-  return libuv.filter(({ type }) => type === "process").map(({ pid }) => pid);
-}

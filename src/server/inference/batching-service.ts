@@ -4,9 +4,8 @@ import type { Scorable } from "../../chat/messages.ts";
 import { InputError } from "../../errors.ts";
 import type { Score, Steering } from "../../reward-model.ts";
 import { resolveSteering, steerScore } from "../../scoring/steering.ts";
-import type { Logger } from "../app.ts";
+import type { Watchers } from "../call.ts";
 import { Unavailable } from "../errors.ts";
-import type { ServerMetrics } from "../metrics.ts";
 import type { ScoringService, ServedModel } from "../service.ts";
 import { computeItems } from "./batch.ts";
 import { startPace } from "./pace.ts";
@@ -29,6 +28,9 @@ export interface BatchingService extends ScoringService, AsyncDisposable {
   close(drainSeconds?: number): Promise<void>;
 }
 
+/** `setTimeout` takes nothing longer, and calls back at once. */
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
+
 /** A process that dies over a conversation twice is not given it a third time. */
 const MOST_DEATHS = 2;
 
@@ -43,7 +45,7 @@ export function startBatching(
   open: (signal: AbortSignal) => Promise<MortalModel>,
   about: ServedModel,
   { workers: count, maxQueue, maxBatchTokens, maxWaitMs }: BatchingOptions,
-  { log, metrics }: { readonly log: Logger; readonly metrics: ServerMetrics },
+  { log, metrics }: Watchers,
 ): BatchingService {
   const pace = startPace(count);
   const queue = createQueue(maxQueue, () => pace.estimateSeconds(queue.tokens));
@@ -53,8 +55,8 @@ export function startBatching(
   let wake: (() => void)[] = [];
   let draining = false;
   let drained = () => {};
-  /** Why no process could be started, until one is. */
-  let failure: Error | null = null;
+  /** The processes whose last start failed. Where there is another, it computes or is being started. */
+  const failed = new Set<number>();
 
   const wakeAll = () => {
     const waiting = wake;
@@ -106,7 +108,7 @@ export function startBatching(
     while (!signal.aborted && queue.size > 0 && queue.tokens < maxBatchTokens) {
       const left = until - performance.now();
       if (left <= 0) return;
-      const timeout = setTimeout(wakeAll, left);
+      const timeout = setTimeout(wakeAll, Math.min(left, LONGEST_TIMEOUT_MS));
       await arrival();
       clearTimeout(timeout);
     }
@@ -153,7 +155,7 @@ export function startBatching(
 
   const processes: Worker[] = [];
   const serve = (number: number) => async (model: MortalModel, signal: AbortSignal) => {
-    failure = null;
+    failed.delete(number);
     signal.addEventListener("abort", wakeAll, { once: true });
     while (!signal.aborted) {
       const items = await nextBatch(signal);
@@ -170,8 +172,8 @@ export function startBatching(
       },
       onFailure: (reason: Error, seconds: number) => {
         log.error({ worker: number, reason: reason.message, seconds }, "a process could not be started");
-        failure = reason;
-        if (processes.some((worker) => worker.ready)) return;
+        failed.add(number);
+        if (failed.size < count) return;
         for (const job of jobs) settle(job, () => job.reject(unavailable()));
       },
     };
@@ -210,7 +212,7 @@ export function startBatching(
       signal?.throwIfAborted();
       if (draining)
         throw new Unavailable("shutting-down", "server: expected one that goes on, got one that stops");
-      if (failure !== null && !processes.some((worker) => worker.ready)) throw unavailable();
+      if (failed.size === count) throw unavailable();
       if (steering) resolveSteering(steering, about.objectives, about.model);
       if (conversations.length === 0) return [];
       const scored = await scoreUnsteered(conversations, trace, signal);
@@ -231,7 +233,7 @@ export function startBatching(
     draining = true;
     if (jobs.size > 0 && drainSeconds > 0) {
       await new Promise<void>((resolve) => {
-        const timeout = setTimeout(resolve, drainSeconds * 1000);
+        const timeout = setTimeout(resolve, Math.min(drainSeconds * 1000, LONGEST_TIMEOUT_MS));
         drained = () => {
           clearTimeout(timeout);
           resolve();

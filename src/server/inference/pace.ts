@@ -6,7 +6,7 @@ import type { Score } from "../../reward-model.ts";
 export interface Pace {
   /** About how many tokens a conversation has. */
   estimateTokens(conversation: Scorable): number;
-  /** About how long so many tokens take. */
+  /** About how long so many tokens take, at most an hour: beyond that, nobody knows. */
   estimateSeconds(tokens: number): number;
   learn(conversations: readonly Scorable[], scores: readonly Score[], seconds: number): void;
 }
@@ -15,6 +15,8 @@ export interface Pace {
 const AROUND = 4;
 /** Earlier batches count this much less with every new one. */
 const FADING = 0.95;
+
+const LONGEST_SECONDS = 3600;
 
 /** @param processes How many compute side by side. */
 export function startPace(processes: number): Pace {
@@ -26,19 +28,25 @@ export function startPace(processes: number): Pace {
       isTokenized(conversation)
         ? conversation.ids.length
         : Math.ceil((bytesOf(conversation) * tokens) / bytes) + AROUND * conversation.length,
-    estimateSeconds: (count) => (count * time) / timed / processes,
+    estimateSeconds: (count) => Math.min((count * time) / timed / processes, LONGEST_SECONDS),
     learn(conversations, scores, seconds) {
-      let [newBytes, newTokens] = [0, 0];
+      let [newBytes, newTokens, newTimed] = [0, 0, 0];
       for (const { index, tokens } of scores) {
         const conversation = conversations[index]!;
+        newTimed += tokens;
         if (isTokenized(conversation)) continue; // It tells nothing of bytes.
         newBytes += bytesOf(conversation);
         newTokens += Math.max(0, tokens - AROUND * conversation.length);
       }
-      bytes = FADING * bytes + newBytes;
-      tokens = FADING * tokens + newTokens;
-      timed = FADING * timed + newTokens;
-      time = FADING * time + seconds;
+      // What tells nothing must not fade what is known: the ratios would become those of small numbers.
+      if (newBytes > 0) {
+        bytes = FADING * bytes + newBytes;
+        tokens = FADING * tokens + newTokens;
+      }
+      if (newTimed > 0) {
+        timed = FADING * timed + newTimed;
+        time = FADING * time + seconds;
+      }
     },
   };
 }

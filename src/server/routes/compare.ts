@@ -6,7 +6,7 @@ import { explainedComparison } from "../../scoring/explanation.ts";
 import { compareScores, rankingChange } from "../../scoring/ranking.ts";
 import type { ServerApp } from "../app.ts";
 import { HttpError } from "../errors.ts";
-import { requireItems } from "../limits.ts";
+import { requireItems, requireTraceable } from "../limits.ts";
 import { readConversation, scoreSchema, scoringFields, scoringOptions } from "../schemas.ts";
 
 const body = z.strictObject({
@@ -73,6 +73,7 @@ export function addCompareRoute(app: ServerApp): void {
         if (conversation instanceof Error) throw conversation;
         return conversation;
       });
+      requireTraceable(conversations, fields.trace, app.service.model);
       call.note({ items: responses.length });
       const options = { ...scoringOptions(fields), signal: call.signal };
       const scored = await app.service.score(conversations, options);

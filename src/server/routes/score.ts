@@ -5,7 +5,7 @@ import type { Message } from "../../chat/messages.ts";
 import { explainedScore } from "../../scoring/explanation.ts";
 import type { ServerApp } from "../app.ts";
 import { HttpError, toErrorBody } from "../errors.ts";
-import { requireItems } from "../limits.ts";
+import { requireItems, requireTraceable } from "../limits.ts";
 import {
   errorSchema,
   explainedScoreSchema,
@@ -69,6 +69,7 @@ export function addScoreRoute(app: ServerApp): void {
         return { id, conversation: readConversation(messages, what, app.limits) };
       });
       const sound = read.flatMap(({ conversation }) => (Array.isArray(conversation) ? [conversation] : []));
+      requireTraceable(sound, fields.trace, app.service.model);
       call.note({ items: items.length });
       const options = { ...scoringOptions(fields), signal: call.signal };
       const scored = sound.length === 0 ? [] : await app.service.score(sound, options);
