@@ -31,7 +31,7 @@ export function ContributionsPanel({ comparison, objectives }: ContributionsPane
         {isSteered ? "; a mark shows where a bar ends unsteered" : ""}.
       </p>
       <Scroll label="Contributions by objective and answer">
-        <table class="matrix">
+        <table class="matrix" style={{ "--answers": ranking.length }}>
           <thead>
             <tr>
               <th scope="col">objective</th>

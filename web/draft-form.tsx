@@ -29,10 +29,6 @@ export function DraftForm({ draft, onChange, onCompare, onCancel, missing }: Dra
   return (
     <form
       class="panel draft"
-      onSubmit={(event) => {
-        event.preventDefault();
-        onCompare();
-      }}
       onKeyDown={(event) => {
         if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) onCompare();
       }}
@@ -46,15 +42,9 @@ export function DraftForm({ draft, onChange, onCompare, onCancel, missing }: Dra
         <Answers draft={draft} onChange={onChange} />
       </fieldset>
       <div class="actions">
-        {onCancel === null ? (
-          <button type="submit" class="main-button">
-            Compare
-          </button>
-        ) : (
-          <button type="button" class="main-button" onClick={onCancel}>
-            Cancel
-          </button>
-        )}
+        <button type="button" class="main-button" onClick={onCancel ?? onCompare}>
+          {onCancel === null ? "Compare" : "Cancel"}
+        </button>
         <button type="button" class="quiet-button" onClick={() => onChange(EXAMPLE_DRAFT)}>
           Fill in an example
         </button>

@@ -2,6 +2,8 @@
 
 import type { Message } from "../src/chat/messages.ts";
 import type { Comparison, Steering } from "../src/reward-model.ts";
+import { explainedComparison } from "../src/scoring/explanation.ts";
+import { rankingChange } from "../src/scoring/ranking.ts";
 
 export interface ExportedRow {
   readonly id?: string | number;
@@ -12,7 +14,8 @@ export interface ExportedRow {
 
 /** One comparison as an object; steered ones carry what steered them. */
 export function exportObject({ comparison, ...row }: ExportedRow, steering: Steering | null): object {
-  return { ...row, ...comparison, ...(steering === null ? {} : { steering }) };
+  const steered = { rankingChange: rankingChange(comparison.responses), steering };
+  return { ...row, ...explainedComparison(comparison), ...(steering === null ? {} : steered) };
 }
 
 /** Saves a text under a name, without asking any server. */

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { InputError } from "../src/errors.ts";
-import { fixed, integer } from "../src/report/numbers.ts";
+import { counted, fixed, integer } from "../src/report/numbers.ts";
 import { lastText } from "../src/report/text.ts";
 import type { Comparison, Steering } from "../src/reward-model.ts";
 import { Badge } from "./badge.tsx";
@@ -33,7 +33,14 @@ export function FileView(props: FileViewProps) {
   const take = async (files: FileList | null | undefined) => {
     const file = files?.[0];
     if (file === undefined) return;
-    const read = readRows(await file.text());
+    let text: string;
+    try {
+      text = await file.text();
+    } catch {
+      setProblem({ message: `${file.name} cannot be read`, remedy: "give a file of JSONL, no folder" });
+      return;
+    }
+    const read = readRows(text);
     setProblem(
       read.length > 0
         ? null
@@ -202,7 +209,7 @@ function RowItem({
           </button>
         </div>
       ) : (
-        <span class="row-side waiting">{row.responses.length} answers</span>
+        <span class="row-side waiting">{counted(row.responses.length, "answer")}</span>
       )}
     </li>
   );

@@ -1,5 +1,7 @@
+import type { TargetedKeyboardEvent } from "preact";
 import { signed } from "../src/report/numbers.ts";
 import type { RewardRun } from "./run-of-rewards.ts";
+import { shownText, spokenText } from "./step-name.ts";
 
 interface HeatTextProps {
   readonly run: RewardRun;
@@ -16,7 +18,7 @@ const FULL_HEAT = 42;
 /** An answer whose steps are coloured by what they do to a reward. A list for the keyboard: arrows, Home, End. */
 export function HeatText({ run: { steps }, largest, label, step, onStep }: HeatTextProps) {
   const last = steps.length - 1;
-  const move = (event: KeyboardEvent) => {
+  const move = (event: TargetedKeyboardEvent<HTMLElement>) => {
     const at = step ?? -1;
     const target = {
       ArrowRight: at + 1,
@@ -29,7 +31,9 @@ export function HeatText({ run: { steps }, largest, label, step, onStep }: HeatT
     if (event.key === "Escape") onStep(null);
     if (target === undefined) return;
     event.preventDefault();
-    onStep(Math.min(last, Math.max(0, target)));
+    const next = Math.min(last, Math.max(0, target));
+    onStep(next);
+    event.currentTarget.children[next]?.scrollIntoView({ block: "nearest" });
   };
   return (
     <div
@@ -42,6 +46,7 @@ export function HeatText({ run: { steps }, largest, label, step, onStep }: HeatT
       onFocus={() => step === null && onStep(0)}
     >
       {steps.map(({ text, change }, i) => {
+        const isEnd = i === last;
         const heat = largest === 0 ? 0 : (Math.abs(change) / largest) * FULL_HEAT;
         return (
           // biome-ignore lint/a11y/useFocusableInteractive: the list box has the focus and names the active option
@@ -51,13 +56,13 @@ export function HeatText({ run: { steps }, largest, label, step, onStep }: HeatT
             id={`step-${i}`}
             role="option"
             aria-selected={i === step}
-            aria-label={`${text.trim() === "" ? "end of the turn" : text}: ${signed(change, 4)}`}
-            class={`step ${change < 0 ? "down" : "up"}${i === step ? " active" : ""}${text === "" ? " end" : ""}`}
+            aria-label={`${spokenText(text, isEnd)}: ${signed(change, 4)}`}
+            class={`step ${change < 0 ? "down" : "up"}${i === step ? " active" : ""}${isEnd ? " end" : ""}`}
             style={{ "--heat": `${heat.toFixed(1)}%` }}
             title={signed(change, 4)}
             onClick={() => onStep(i)}
           >
-            {text === "" ? "end" : text}
+            {shownText(text, isEnd)}
           </span>
         );
       })}

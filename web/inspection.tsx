@@ -65,7 +65,9 @@ export function Inspection({ model, inspected, choice, onChoice, onUnit, busy }:
           error={error}
         />
       </div>
-      <WhyPanel key={`why ${answers}`} comparison={comparison} marginScale={marginScale} />
+      {comparison.ranking.length > 1 && (
+        <WhyPanel key={`why ${answers}`} comparison={comparison} marginScale={marginScale} />
+      )}
       {objectives.length > 1 && <ContributionsPanel comparison={comparison} objectives={objectives} />}
       <ReadingPanel
         key={`reading ${answers}`}

@@ -35,7 +35,7 @@ export function parseBlocks(markdown: string): Block[] {
   }
   while (i < lines.length) {
     const line = lines[i]!;
-    const heading = /^(#{1,6})\s+(.*)$/.exec(line);
+    const heading = /^(#{1,6})\s+([\s\S]*)$/.exec(line);
     if (line.trim() === "") i++;
     else if (heading) {
       blocks.push({ kind: "heading", level: heading[1]!.length, text: heading[2]! });
@@ -57,8 +57,9 @@ export function parseBlocks(markdown: string): Block[] {
       }
       blocks.push({ kind: "list", ordered, items });
     } else {
-      const text = takeWhile((other) => other.trim() !== "" && !/^(#{1,6}\s|```)/.test(other));
-      blocks.push({ kind: "paragraph", text: text.join(" ") });
+      i++;
+      const more = takeWhile((other) => other.trim() !== "" && !/^(#{1,6}\s|```)/.test(other));
+      blocks.push({ kind: "paragraph", text: [line, ...more].join(" ") });
     }
   }
   return blocks;

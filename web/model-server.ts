@@ -1,7 +1,8 @@
 // What the page asks the server, and what it makes of answers that are none.
 
 import type { Message } from "../src/chat/messages.ts";
-import type { Comparison, TraceUnit } from "../src/reward-model.ts";
+import type { Comparison, Score, TraceUnit } from "../src/reward-model.ts";
+import { compareScores } from "../src/scoring/ranking.ts";
 import type { ServedModel } from "../src/server/service.ts";
 
 /** An answer that is none: one line, and what to do about it. */
@@ -26,28 +27,40 @@ export interface CallOptions {
 export const fetchModel = (options: CallOptions): Promise<ServedModel> =>
   call<ServedModel>("v1/model", {}, options);
 
-export const fetchComparison = (
+/** Ranks responses to a prompt. A single one has a score, and nothing to be compared with. */
+export async function fetchComparison(
   prompt: readonly Message[],
   responses: readonly string[],
   trace: TraceUnit,
   options: CallOptions,
-): Promise<Comparison> => {
-  const body = JSON.stringify({ prompt, responses, trace });
+): Promise<Comparison> {
+  if (responses.length > 1) return post<Comparison>("v1/compare", { prompt, responses, trace }, options);
+  const messages = [...prompt, { role: "assistant", content: responses[0] }];
+  const { explanation, ...score } = await post<ExplainedScore>("v1/score", { messages, trace }, options);
+  return compareScores([score], null);
+}
+
+type ExplainedScore = Score & { readonly explanation: string };
+
+function post<T>(path: string, fields: object, options: CallOptions): Promise<T> {
   const headers = { "content-type": "application/json" };
-  return call<Comparison>("v1/compare", { method: "POST", body, headers }, options);
-};
+  return call<T>(path, { method: "POST", body: JSON.stringify(fields), headers }, options);
+}
 
 /** @throws {ServerFailure} Whatever goes wrong but the caller's own abort. */
 async function call<T>(path: string, init: RequestInit, { key, signal }: CallOptions): Promise<T> {
   const headers = { ...init.headers, ...(key === null ? {} : { authorization: `Bearer ${key}` }) };
   let response: Response;
+  let text: string;
   try {
     response = await fetch(path, { ...init, headers, ...(signal ? { signal } : {}) });
+    // Connections break in the middle of an answer, too.
+    text = await response.text();
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ServerFailure("The server does not answer", "start armorm serve again, then try again", null);
   }
-  const text = await response.text();
+  if (response.status === 401) throw wantOfKey(key);
   if (!response.ok) throw failureOf(response.status, text);
   try {
     return JSON.parse(text) as T;
@@ -59,6 +72,13 @@ async function call<T>(path: string, init: RequestInit, { key, signal }: CallOpt
     );
   }
 }
+
+const wantOfKey = (key: string | null): ServerFailure =>
+  new ServerFailure(
+    key === null ? "This server asks for an API key" : "The server does not take this key",
+    "give the one that armorm serve was started with",
+    401,
+  );
 
 function failureOf(status: number, text: string): ServerFailure {
   let body: unknown = null;
@@ -80,7 +100,6 @@ function failureOf(status: number, text: string): ServerFailure {
 }
 
 const REMEDIES: Readonly<Record<number, string>> = {
-  401: "give the key that armorm serve was started with",
   413: "shorten the texts, or compare fewer at once",
   429: "wait a moment, then try again",
   503: "wait until the server is ready, then try again",

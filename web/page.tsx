@@ -1,3 +1,4 @@
+import type { RefObject } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { TraceUnit } from "../src/reward-model.ts";
 import type { ServedModel } from "../src/server/service.ts";
@@ -6,12 +7,14 @@ import { type Draft, draftOf, EMPTY_DRAFT, promptOf, whatIsMissing } from "./dra
 import { DraftForm } from "./draft-form.tsx";
 import { FileView } from "./file-view.tsx";
 import { type Inspected, Inspection } from "./inspection.tsx";
-import { KeyForm, storedKey, storeKey } from "./key-form.tsx";
-import { fetchComparison, fetchModel, ServerFailure } from "./model-server.ts";
+import { KeyForm } from "./key-form.tsx";
+import { storedKey, storeKey } from "./key-store.ts";
+import { fetchComparison, fetchModel, type ServerFailure } from "./model-server.ts";
 import { Problem } from "./problem.tsx";
 import { type RunRow, runRows } from "./row-run.ts";
 import { type SteeringChoice, steeringOf, UNSTEERED } from "./steering-choice.ts";
 import { ThemeButton } from "./theme.tsx";
+import { asFailure, useWork } from "./use-work.ts";
 
 type View = "compare" | "file";
 
@@ -26,13 +29,15 @@ export function Page() {
   const [inspected, setInspected] = useState<Inspected | null>(null);
   const [choice, setChoice] = useState<SteeringChoice>(UNSTEERED);
   const [rows, setRows] = useState<readonly RunRow[]>([]);
-  const [work, setWork] = useState<AbortController | null>(null);
+  const comparing = useWork(setFailure);
+  const ranking = useWork(setFailure);
   const results = useRef<HTMLDivElement>(null);
 
   const loadModel = async (withKey: string | null) => {
     setFailure(null);
     try {
       const found = await fetchModel({ key: withKey });
+      if (withKey !== null) storeKey(withKey);
       document.title = `${shortName(found.model)} · armorm`;
       setModel(found);
     } catch (error) {
@@ -41,44 +46,30 @@ export function Page() {
   };
   useEffect(() => void loadModel(key), []);
 
-  /** Runs one piece of work at a time; whatever the server has against it is shown. */
-  const perform = async (job: (signal: AbortSignal) => Promise<void>) => {
-    const controller = new AbortController();
-    setFailure(null);
-    setWork(controller);
-    try {
-      await job(controller.signal);
-    } catch (error) {
-      if (!controller.signal.aborted) setFailure(asFailure(error));
-    } finally {
-      setWork((now) => (now === controller ? null : now));
-    }
-  };
-
   const compare = () => {
-    if (work !== null) return;
+    if (comparing.running) return;
     const lacking = whatIsMissing(draft);
     setMissing(lacking);
     if (lacking !== null) return;
     const [prompt, texts] = [promptOf(draft), draft.answers];
-    void perform(async (signal) => {
+    void comparing.perform(async (signal) => {
       const comparison = await fetchComparison(prompt, texts, "sentence", { key, signal });
       setInspected({ prompt, texts, comparison });
-      show(results.current);
+      show(results);
     });
   };
 
   const traceBy = (unit: TraceUnit) => {
-    if (inspected === null || work !== null) return;
+    if (inspected === null || comparing.running) return;
     const { prompt, texts } = inspected;
-    void perform(async (signal) => {
+    void comparing.perform(async (signal) => {
       setInspected({ ...inspected, comparison: await fetchComparison(prompt, texts, unit, { key, signal }) });
     });
   };
 
   const rankRows = (list: readonly RunRow[]) => {
     setRows(list);
-    void perform((signal) =>
+    void ranking.perform((signal) =>
       runRows(
         list,
         ({ prompt, responses }) => fetchComparison(prompt, responses, "sentence", { key, signal }),
@@ -90,14 +81,15 @@ export function Page() {
   };
 
   const open = (row: Inspected) => {
+    // What was asked before would come later, and take the row's place.
+    comparing.cancel();
     setDraft(draftOf(row.prompt, row.texts));
     setInspected(row);
     setView("compare");
-    requestAnimationFrame(() => show(results.current));
+    show(results);
   };
 
   const giveKey = (given: string) => {
-    storeKey(given);
     setKey(given);
     void loadModel(given);
   };
@@ -108,6 +100,11 @@ export function Page() {
       <main>
         {failure !== null && (
           <Problem error={failure}>
+            {model !== null && (
+              <button type="button" class="link-button" onClick={() => setFailure(null)}>
+                Hide
+              </button>
+            )}
             {failure.status !== 401 && model === null && (
               <button type="button" class="link-button" onClick={() => loadModel(key)}>
                 Try again
@@ -132,10 +129,10 @@ export function Page() {
                 draft={draft}
                 onChange={setDraft}
                 onCompare={compare}
-                onCancel={work === null ? null : () => work.abort()}
+                onCancel={comparing.running ? comparing.cancel : null}
                 missing={missing}
               />
-              <div ref={results} class="results" tabIndex={-1} aria-busy={work !== null}>
+              <div ref={results} class="results" tabIndex={-1} aria-busy={comparing.running}>
                 {inspected !== null && (
                   <Inspection
                     model={model}
@@ -143,7 +140,7 @@ export function Page() {
                     choice={choice}
                     onChoice={setChoice}
                     onUnit={traceBy}
-                    busy={work !== null}
+                    busy={comparing.running}
                   />
                 )}
               </div>
@@ -153,13 +150,10 @@ export function Page() {
                 model={model}
                 rows={rows}
                 steering={steeringOf(choice)}
-                running={work !== null}
-                onRows={(list) => {
-                  work?.abort();
-                  rankRows(list);
-                }}
+                running={ranking.running}
+                onRows={rankRows}
                 onRun={() => rankRows(rows)}
-                onCancel={() => work?.abort()}
+                onCancel={ranking.cancel}
                 onOpen={open}
               />
             </div>
@@ -208,14 +202,11 @@ const ViewButton = ({ name, active, onClick }: ViewButtonProps) => (
 const shortName = (model: string): string =>
   /^\.{0,2}\/|\\/.test(model) ? (model.split(/[/\\]/).filter(Boolean).at(-1) ?? model) : model;
 
-/** Goes to the results, for eyes and for the keyboard. */
-function show(results: HTMLElement | null): void {
+/** Goes to the results, for eyes and for the keyboard, as soon as they are drawn: before that there is nowhere to scroll to. */
+function show(results: RefObject<HTMLElement | null>): void {
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  results?.focus({ preventScroll: true });
-  results?.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
+  requestAnimationFrame(() => {
+    results.current?.focus({ preventScroll: true });
+    results.current?.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
+  });
 }
-
-const asFailure = (error: unknown): ServerFailure =>
-  error instanceof ServerFailure
-    ? error
-    : new ServerFailure(`The page failed: ${String(error)}`, "load it again, and tell us what you did", null);

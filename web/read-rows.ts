@@ -51,7 +51,7 @@ function rowFromLine(line: string, place: string): FileRow {
 function rowFrom(value: unknown, place: string): FileRow {
   const id = rowId(value);
   try {
-    return { place, id, ...parseAnswers(value, 2) };
+    return { place, id, ...parseAnswers(value, 1) };
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     return { place, id, error: `${error.message}; ${error.remedy}` };

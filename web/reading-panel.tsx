@@ -7,6 +7,7 @@ import { HeatText } from "./heat-text.tsx";
 import { type Run, RunChart } from "./run-chart.tsx";
 import { type RewardRun, rewardRun, WHOLE_SCORE } from "./run-of-rewards.ts";
 import { Scroll } from "./scroll.tsx";
+import { spokenText } from "./step-name.ts";
 
 interface ReadingPanelProps {
   readonly comparison: Comparison;
@@ -16,12 +17,19 @@ interface ReadingPanelProps {
   readonly busy: boolean;
 }
 
+/** Steps are counted within one answer, and by one unit: elsewhere the number means another text. */
+interface FollowedStep {
+  readonly answer: number;
+  readonly unit: TraceUnit;
+  readonly step: number;
+}
+
 /** How the score, or one objective's reward, moves as an answer is read. */
 export function ReadingPanel({ comparison, objectives, onUnit, busy }: ReadingPanelProps) {
   const { ranking, responses } = comparison;
   const [objective, setObjective] = useState(WHOLE_SCORE);
   const [chosen, setChosen] = useState<number | null>(null);
-  const [step, setStep] = useState<number | null>(null);
+  const [followed, setFollowed] = useState<FollowedStep | null>(null);
   const index = chosen ?? ranking[0]!;
   const known = objectives.some(({ name }) => name === objective) ? objective : WHOLE_SCORE;
   const runs = ranking.flatMap((answer): Run[] => {
@@ -33,6 +41,7 @@ export function ReadingPanel({ comparison, objectives, onUnit, busy }: ReadingPa
   const largest = Math.max(...runs.flatMap(({ run }) => run.steps.map(({ change }) => Math.abs(change))));
   const what = known === WHOLE_SCORE ? "score" : known;
   const unit = responses[index]!.trace!.unit;
+  const step = followed?.answer === index && followed.unit === unit ? followed.step : null;
   return (
     <section class="panel reading" aria-labelledby="reading-title">
       <h2 id="reading-title">Along the text</h2>
@@ -51,10 +60,7 @@ export function ReadingPanel({ comparison, objectives, onUnit, busy }: ReadingPa
                 name="read"
                 aria-label={`Read answer ${letter(answer)}`}
                 checked={answer === index}
-                onChange={() => {
-                  setChosen(answer);
-                  setStep(null);
-                }}
+                onChange={() => setChosen(answer)}
               />
               <Badge index={answer} best={place === 0} />
             </label>
@@ -91,7 +97,7 @@ export function ReadingPanel({ comparison, objectives, onUnit, busy }: ReadingPa
           largest={largest}
           label={`Answer ${letter(index)}, ${what} by ${unit}`}
           step={step}
-          onStep={setStep}
+          onStep={(to) => setFollowed(to === null ? null : { answer: index, unit, step: to })}
         />
         <div>
           <RunChart runs={runs} current={index} step={step} what={what} />
@@ -109,7 +115,8 @@ function readout({ start, steps }: RewardRun, index: number | null, what: string
   if (step === undefined) {
     return `${what}: ${fixed(start, 4)} before the answer, ${fixed(steps.at(-1)?.level, 4)} at its end`;
   }
-  const where = step.text === "" ? "the end of the turn" : `step ${index! + 1} of ${steps.length}`;
+  const isEnd = index === steps.length - 1;
+  const where = isEnd ? "the end of the turn" : `step ${index! + 1} of ${steps.length}`;
   return `${what} after ${where}: ${fixed(step.level, 4)} (${signed(step.change, 4)})`;
 }
 
@@ -141,7 +148,7 @@ function StepTable({ run, what }: { readonly run: RewardRun; readonly what: stri
             </tr>
             {run.steps.map(({ text, level, change }, i) => (
               <tr key={i}>
-                <td class="step-text">{text === "" ? <em>end of the turn</em> : text}</td>
+                <td class="step-text">{nameOf(text, i === run.steps.length - 1)}</td>
                 <td class="number">{fixed(level, 4)}</td>
                 <td class="number">{signed(change, 4)}</td>
               </tr>
@@ -151,4 +158,10 @@ function StepTable({ run, what }: { readonly run: RewardRun; readonly what: stri
       </Scroll>
     </details>
   );
+}
+
+/** A step's text, or in words what it is instead of one. */
+function nameOf(text: string, isEnd: boolean) {
+  const spoken = spokenText(text, isEnd);
+  return spoken === text ? text : <em>{spoken}</em>;
 }

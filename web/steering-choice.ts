@@ -21,6 +21,14 @@ export function steeringOf({ mode, factors, mixture }: SteeringChoice): Steering
   return Object.keys(scale).length === 0 ? null : { scale };
 }
 
+/** By what an objective's weight is multiplied. Objectives may be named like what every object has: `constructor`. */
+export const factorOf = ({ factors }: SteeringChoice, objective: string): number =>
+  Object.hasOwn(factors, objective) ? factors[objective]! : 1;
+
+/** An objective's weight in the fixed mixture. */
+export const weightOf = ({ mixture }: SteeringChoice, objective: string): number =>
+  Object.hasOwn(mixture, objective) ? mixture[objective]! : 0;
+
 export const setFactor = (choice: SteeringChoice, objective: string, factor: number): SteeringChoice => ({
   ...choice,
   factors: { ...choice.factors, [objective]: factor },

@@ -5,6 +5,7 @@ import { bySize } from "./by-size.ts";
 import { Problem } from "./problem.tsx";
 import {
   evenMixture,
+  factorOf,
   fixMixture,
   LARGEST_FACTOR,
   type SteeringChoice,
@@ -12,6 +13,7 @@ import {
   setWeight,
   steeringOf,
   UNSTEERED,
+  weightOf,
 } from "./steering-choice.ts";
 
 interface SteeringPanelProps {
@@ -80,7 +82,7 @@ export function SteeringPanel({ objectives, gate, weights, choice, onChange, err
       </p>
       <ul class="sliders">
         {bySize(gate).map(([name, weight]) => {
-          const factor = choice.factors[name] ?? 1;
+          const factor = factorOf(choice, name);
           const changed = weights[name] !== weight;
           return (
             <li key={name}>
@@ -95,9 +97,9 @@ export function SteeringPanel({ objectives, gate, weights, choice, onChange, err
                 min="0"
                 max={isFixed ? Math.max(1, sum) : LARGEST_FACTOR}
                 step={isFixed ? 0.01 : 0.1}
-                value={isFixed ? (choice.mixture[name] ?? 0) : factor}
+                value={isFixed ? weightOf(choice, name) : factor}
                 aria-valuetext={
-                  isFixed ? `weight ${fixed(choice.mixture[name], 2)}` : `${factor} times the gate’s weight`
+                  isFixed ? `weight ${fixed(weightOf(choice, name), 2)}` : `${factor} times the gate’s weight`
                 }
                 onInput={(event) => {
                   const value = Number(event.currentTarget.value);

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import {
   addAnswer,
   addTurn,
@@ -9,24 +9,28 @@ import {
   removeAnswer,
   whatIsMissing,
 } from "../../web/draft.ts";
+import { whatIsWrongWith } from "../../web/key.ts";
 import { parseBlocks, parseSpans, sectionOf } from "../../web/markdown.ts";
-import { ServerFailure } from "../../web/model-server.ts";
+import { fetchModel, ServerFailure } from "../../web/model-server.ts";
 import { readRows } from "../../web/read-rows.ts";
 import { type Outcome, runRows, startRows } from "../../web/row-run.ts";
 import {
   evenMixture,
+  factorOf,
   fixMixture,
   placesGained,
   setFactor,
   steeringOf,
   UNSTEERED,
+  weightOf,
 } from "../../web/steering-choice.ts";
+import { shownText, spokenText } from "../../web/step-name.ts";
 
 const ROW = '{"id": "a", "prompt": "Name a prime.", "responses": ["Seven.", "Eight."]}';
 
 describe("a file of rows", () => {
   test("every line comes out in order, bad ones with their line and reason", () => {
-    const rows = readRows(`\uFEFF${ROW}\r\n\nnot json\n{"prompt": "p", "responses": ["one"]}\n`);
+    const rows = readRows(`\uFEFF${ROW}\r\n\nnot json\n{"prompt": "p", "responses": []}\n`);
     expect(rows.map(({ place }) => place)).toEqual(["line 1", "line 3", "line 4"]);
     expect(rows[0]).toEqual({
       place: "line 1",
@@ -36,8 +40,12 @@ describe("a file of rows", () => {
     });
     expect(rows[1]).toMatchObject({ error: expect.stringMatching(/^not JSON/) });
     expect(rows[2]).toMatchObject({
-      error: expect.stringMatching(/responses: expected at least two, got 1/),
+      error: expect.stringMatching(/responses: expected at least one, got 0/),
     });
+  });
+
+  test("a row with a single answer can be used: it has a score", () => {
+    expect(readRows('{"prompt": "p", "responses": ["one"]}')[0]).toMatchObject({ responses: ["one"] });
   });
 
   test("a JSON array and a document over several lines are read too", () => {
@@ -135,6 +143,13 @@ describe("the sliders", () => {
     expect(steeringOf(evenMixture(UNSTEERED, gate))).toEqual({ weights: { kind: 0.5, true: 0.5 } });
   });
 
+  test("objectives may have the names of what every object has", () => {
+    for (const name of ["constructor", "toString", "__proto__"]) {
+      expect([factorOf(UNSTEERED, name), weightOf(UNSTEERED, name)]).toEqual([1, 0]);
+      expect(factorOf(setFactor(UNSTEERED, name, 2), name)).toBe(2);
+    }
+  });
+
   test("places gained are counted from one ranking to the other", () => {
     expect([...placesGained([0, 1, 2], [2, 0, 1])]).toEqual([
       [2, 2],
@@ -159,6 +174,13 @@ describe("a card's markdown", () => {
     ]);
   });
 
+  test("a heading may hold U+2028, and every text comes to an end", () => {
+    expect(parseBlocks("# a\u2028b\n\ntext")).toEqual([
+      { kind: "heading", level: 1, text: "a\u2028b" },
+      { kind: "paragraph", text: "text" },
+    ]);
+  });
+
   test("links lead to the web alone", () => {
     expect(parseSpans("[a](javascript:alert(1))")).toEqual([
       { kind: "text", text: "[a](javascript:alert(1))" },
@@ -178,5 +200,53 @@ describe("a card's markdown", () => {
       "More",
       "yes",
     ]);
+  });
+});
+
+describe("steps of an answer", () => {
+  test("the last one alone is the end of the turn; white space and parts of characters have names", () => {
+    const texts = ["Hi", " ", "\n\n", "", "é", ""];
+    const names = (name: typeof shownText) => texts.map((text, i) => name(text, i === texts.length - 1));
+    expect(names(shownText)).toEqual(["Hi", " ", "↵\n\n", "·", "é", "end"]);
+    expect(names(spokenText)).toEqual([
+      "Hi",
+      "space",
+      "line break",
+      "part of a character",
+      "é",
+      "end of the turn",
+    ]);
+  });
+});
+
+describe("a key", () => {
+  test("is refused before it is sent where no header can carry it", () => {
+    expect(whatIsWrongWith("sk-1~!")).toBeNull();
+    expect(whatIsWrongWith("“secret”")).toMatch(/holds “ \(U\+201C\)/);
+    expect(whatIsWrongWith("se cret")).toMatch(/a space \(U\+0020\)/);
+    expect(whatIsWrongWith("")).toMatch(/no key/);
+  });
+});
+
+describe("the server", () => {
+  afterEach(() => vi.unstubAllGlobals());
+  const answer = (text: () => Promise<string>, status = 200) =>
+    vi.stubGlobal("fetch", async () => ({ ok: status < 400, status, text }));
+
+  test("that breaks off in the middle of an answer does not answer", async () => {
+    answer(() => Promise.reject(new TypeError("network error")));
+    await expect(fetchModel({ key: null })).rejects.toMatchObject({ name: "ServerFailure", status: null });
+  });
+
+  test("is left alone by the caller's own abort", async () => {
+    const reason = new Error("mine");
+    answer(() => Promise.reject(reason));
+    await expect(fetchModel({ key: null, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  });
+
+  test("wants a key, or another one", async () => {
+    answer(async () => "{}", 401);
+    await expect(fetchModel({ key: null })).rejects.toThrow("This server asks for an API key");
+    await expect(fetchModel({ key: "k" })).rejects.toThrow("The server does not take this key");
   });
 });

@@ -2,6 +2,7 @@ import { serve } from "@hono/node-server";
 import { InputError } from "../../src/errors.ts";
 import { openRewardModel } from "../../src/index.ts";
 import type { RewardModel } from "../../src/reward-model.ts";
+import { keyAccess, OPEN_ACCESS } from "../../src/server/access.ts";
 import { createApp } from "../../src/server/app.ts";
 import type { ScoringService, ServedModel } from "../../src/server/service.ts";
 
@@ -12,11 +13,8 @@ export interface PageServer extends AsyncDisposable {
 
 const CARD = "# A model\n\nIt knows **nothing** of <b>code</b>.\n\n## Limits\n\n- Too small to judge.\n";
 
-/** The server's routes over a model of this process, on a free port: the page with the API behind it. */
-export async function openPageServer(
-  directory: string,
-  facts: Partial<ServedModel> = {},
-): Promise<PageServer> {
+/** The server's routes over a model of this process, on a free port: the page with the API behind it, which asks for the key if there is one. */
+export async function openPageServer(directory: string, key?: string): Promise<PageServer> {
   const model = await openRewardModel(directory);
   const served: ServedModel = {
     model: directory,
@@ -28,7 +26,6 @@ export async function openPageServer(
     device: "cpu",
     maxTokens: 4096,
     card: CARD,
-    ...facts,
   };
   const service: ScoringService = {
     model: served,
@@ -48,7 +45,7 @@ export async function openPageServer(
     },
     health: () => ({ ready: 1, workers: 1, pids: [], draining: false, queued: 0 }),
   };
-  const app = createApp(service);
+  const app = createApp(service, { access: key === undefined ? OPEN_ACCESS : keyAccess([key]) });
   const { server, port } = await new Promise<{ server: ReturnType<typeof serve>; port: number }>(
     (resolve) => {
       const server = serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" }, (info) =>
