@@ -17,7 +17,7 @@ RUN mkdir -p /cache /models && chown 1000:1000 /cache
 WORKDIR /app
 COPY --from=build /src/package.json /src/LICENSE ./
 COPY --from=build /src/node_modules ./node_modules
-COPY --from=build /src/models ./models
+COPY --from=build /src/models/tiny ./models/tiny
 COPY --from=build /src/dist ./dist
 # The images of Node have this user: node.
 USER 1000:1000

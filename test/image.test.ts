@@ -18,6 +18,16 @@ function findEngine(): string | null {
 
 const engine = findEngine();
 
+test("what lies beside the model that armorm brings with it gets into no image and no package", () => {
+  const dockerfile = readFileSync(join(ROOT, "Dockerfile"), "utf8");
+  const copied = [...dockerfile.matchAll(/^COPY --from=build \/src\/(\S+)/gm)].map((match) => match[1]!);
+  expect(copied.filter((path) => path.startsWith("models"))).toEqual(["models/tiny"]);
+  const ignored = readFileSync(join(ROOT, ".dockerignore"), "utf8").split("\n");
+  expect(ignored).toEqual(expect.arrayContaining(["models/*", "!models/tiny"]));
+  const { files } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { files: string[] };
+  expect(files.filter((path) => path.startsWith("models"))).toEqual(["models/tiny"]);
+});
+
 test.skipIf(engine === null)(
   "the image builds, and armorm runs in it (skipped: no container engine, or no base image)",
   { timeout: 900_000 },

@@ -30,7 +30,7 @@ export interface DecodedTextReader {
    * @param prompt The text of the prompt with the generation header, if the trainer sends it: it must be the beginning of the text,
    *   and the response what follows.
    * @throws {InputError} `undecodable-text` where no conversation of the template gives this text; `ambiguous-text` where
-   *   more than one does, or a message holds control tokens; `prompt-mismatch`.
+   *   more than one does, or a message holds control tokens; `prompt-mismatch`; `too-many-messages`.
    */
   read(text: string, prompt?: string): DecodedConversation;
   /** Reads a response's text behind messages that the template renders. @throws as `read` does */
@@ -50,9 +50,15 @@ export interface DecodedTextReader {
  * without a control token between them cannot be told from that turn and stays there. A date that a template writes
  * (`Today Date: …`) is taken from the text.
  *
+ * Cost: a rendering and two more of each shape that a text may have, of which there are at most six, twice where spaces are loose; linear in the text.
+ *
+ * @param maxMessages Messages that a text may hold, the response included. Turns are counted before anything is rendered.
  * @throws {InputError} `bad-chat-template`
  */
-export function decodedTextReader(policy: PolicyTemplate): DecodedTextReader {
+export function decodedTextReader(
+  policy: PolicyTemplate,
+  maxMessages = DEFAULT_MAX_MESSAGES,
+): DecodedTextReader {
   const readers = new Map<string, TemplateReader>();
   const dated = /date_string|strftime_now/.test(policy.source);
   const readerOf = (date: string | null, loose: boolean): TemplateReader => {
@@ -60,7 +66,7 @@ export function decodedTextReader(policy: PolicyTemplate): DecodedTextReader {
     let reader = readers.get(key);
     if (reader === undefined) {
       if (readers.size >= MAX_READERS) readers.clear();
-      reader = new TemplateReader(policy, date, loose);
+      reader = new TemplateReader(policy, date, loose, maxMessages);
       readers.set(key, reader);
     }
     return reader;
@@ -68,6 +74,7 @@ export function decodedTextReader(policy: PolicyTemplate): DecodedTextReader {
   const template = parseChatTemplate(policy.source, policy.specialTokens);
   const reader: DecodedTextReader = {
     readAnswer(prompt, response) {
+      requireMessages(prompt.length + 1, maxMessages);
       const rendered = template.render(prompt, true);
       return reader.read(rendered + response, rendered);
     },
@@ -86,6 +93,8 @@ export function decodedTextReader(policy: PolicyTemplate): DecodedTextReader {
 }
 
 const DATE = /Today Date: (\d{2} [A-Z][a-z]{2} \d{4})\n/;
+/** As the server's own limit, unless it is told otherwise. */
+const DEFAULT_MAX_MESSAGES = 1024;
 const MAX_READERS = 32;
 const MAX_SHAPES = 256;
 
@@ -111,6 +120,7 @@ class TemplateReader {
   private readonly policy: PolicyTemplate;
   /** White space after control tokens is not compared. */
   private readonly loose: boolean;
+  private readonly maxMessages: number;
   private readonly template: ChatTemplate;
   private readonly frames = new Map<string, Frame | null>();
   /** Begins every answer to a user: the turns are counted by it. */
@@ -121,9 +131,10 @@ class TemplateReader {
   private readonly leading: RegExp | null;
   private readonly spaced: RegExp | null;
 
-  constructor(policy: PolicyTemplate, date: string | null, loose: boolean) {
+  constructor(policy: PolicyTemplate, date: string | null, loose: boolean, maxMessages: number) {
     this.policy = policy;
     this.loose = loose;
+    this.maxMessages = maxMessages;
     this.template = parseChatTemplate(policy.source, {
       ...policy.specialTokens,
       ...(date === null ? {} : { date_string: date }),
@@ -167,6 +178,8 @@ class TemplateReader {
     const turns = text.split(this.loosened(this.answerHeader)).length - 1;
     if (turns === 0)
       throw this.undecodable(text, `the beginning of an answer, ${JSON.stringify(this.answerHeader)}`);
+    // Every turn has at least a message before it, but for a greeting.
+    requireMessages(2 * turns - 1, this.maxMessages);
     const readings: Reading[] = [];
     let forged: string | null = null;
     for (const [greeting, answers] of [
@@ -187,6 +200,7 @@ class TemplateReader {
       throw ambiguous(`turns that do not alternate, or ${JSON.stringify(forged)} inside a message`);
     }
     const reading = readings[0]!;
+    requireMessages(reading.prompt.length + 1, this.maxMessages);
     const response = this.readResponse(text.slice(reading.end), reading.frame);
     if (promptText !== undefined) this.requirePrompt(text.slice(0, reading.end), promptText);
     const rendered = this.template.render(reading.prompt, true);
@@ -317,6 +331,15 @@ function sameBut(shorter: Reading | undefined, { prompt }: Reading): boolean {
 const CONTROL = /<<\/?[A-Z]+>>|<[|｜][^\s<>]+?[|｜]>|<\/?[A-Za-z_]+>|\[\/?[A-Z_]+\]/gu;
 /** What texts are padded with, where a tokenizer has such a token, whatever it calls its padding. */
 const PADS = ["<pad>", "[PAD]", "<unk>", "<|end_of_text|>", "<|endoftext|>", "<|finetune_right_pad_id|>"];
+
+function requireMessages(count: number, most: number): void {
+  if (count <= most) return;
+  throw new InputError(
+    "too-many-messages",
+    `decoded text: expected at most ${most} messages, got at least ${count}`,
+    "shorten the conversation",
+  );
+}
 
 function ambiguous(expected: string): InputError {
   return new InputError(

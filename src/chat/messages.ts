@@ -11,12 +11,26 @@ export interface TokenizedConversation {
   readonly ids: readonly number[];
 }
 
+/**
+ * Text that was decoded from a policy's token ids, control tokens kept: a conversation whole, and its prompt's text where that is known
+ * too; or a prompt's messages, and the text of the response.
+ */
+export type DecodedText =
+  | { readonly text: string; readonly prompt?: string | undefined }
+  | { readonly prompt: readonly Message[]; readonly response: string };
+
 /** What a model with a tokenizer of its own can score. */
-export type Scorable = readonly Message[] | TokenizedConversation;
+export type Scorable = readonly Message[] | TokenizedConversation | DecodedText;
 
 /** Whether a conversation comes as token ids. */
 export function isTokenized(conversation: Scorable): conversation is TokenizedConversation {
   return !Array.isArray(conversation) && Array.isArray((conversation as TokenizedConversation | null)?.ids);
+}
+
+/** Whether a conversation comes as text that a policy's template has rendered. */
+export function isDecoded(conversation: Scorable): conversation is DecodedText {
+  if (typeof conversation !== "object" || conversation === null) return false;
+  return "text" in conversation || "response" in conversation;
 }
 
 /**

@@ -1,32 +1,34 @@
 import { InputError } from "../errors.ts";
 import type { Chat } from "./chat.ts";
 import { type DecodedConversation, decodedTextReader } from "./decoded-text.ts";
-import type { Message, Scorable } from "./messages.ts";
+import type { DecodedText, Message, TokenizedConversation } from "./messages.ts";
 import { openPolicyTemplate } from "./policy-templates.ts";
 
-/** Text from trainers → what a model scores. Its methods throw what {@link decodedTextReader} throws. */
-export interface TextReader {
-  /** @param prompt Where the trainer sends it too: what the text must begin with. */
-  read(text: string, prompt?: string): Scorable;
-  /** For trainers that send a prompt's messages and a response's text. */
-  readAnswer(prompt: readonly Message[], response: string): Scorable;
-}
+/** Decoded text → the messages or the token ids that a model scores. Throws what {@link decodedTextReader}'s methods throw. */
+export type TextReader = (given: DecodedText) => readonly Message[] | TokenizedConversation;
 
 /**
  * Opens a way to read text that was decoded with control tokens kept.
  *
  * - `raw`: the policy has the reward model's own template. The text's own tokens are scored, with BOS as the model wants it and without
  *   padding; a response that ended its turn gets the template's whole ending, one that was cut off stays open.
- * - `retemplate=NAME`: the policy has another template ({@link openPolicyTemplate}). The text is split into messages, which the
- *   reward model's template renders anew, ended like all messages.
+ * - `retemplate=NAME`: the policy has another template ({@link openPolicyTemplate}), which is opened at once. The text is split into
+ *   messages, which the reward model's template renders anew, ended like all messages.
  *
- * @param mode `raw` or `retemplate=NAME`. @param chat The reward model's own; asked for only in mode `raw`.
- * @throws {InputError} `bad-text-mode`; what opening the chat or the policy's template throws.
+ * @param mode `raw` or `retemplate=NAME`. @param maxMessages See {@link decodedTextReader}.
+ * @returns What makes the reader; the reward model's own chat is asked for in mode `raw` alone.
+ * @throws {InputError} `bad-text-mode`; what opening the policy's template throws.
  */
-export async function openTextReader(mode: string, chat: () => Promise<Chat>): Promise<TextReader> {
+export async function openTextMode(
+  mode: string,
+  maxMessages?: number,
+): Promise<(chat: () => Promise<Chat>) => Promise<TextReader>> {
   if (mode === "raw") {
-    const own = await chat();
-    return readerOf(decodedTextReader(own.template), ({ text }) => ({ ids: own.encodeText(text) }));
+    return async (chat) => {
+      const own = await chat();
+      const reader = decodedTextReader(own.template, maxMessages);
+      return readerOf(reader, ({ text }) => ({ ids: own.encodeText(text) }));
+    };
   }
   const [, name] = /^retemplate=(.+)$/.exec(mode) ?? [];
   if (name === undefined) {
@@ -36,18 +38,22 @@ export async function openTextReader(mode: string, chat: () => Promise<Chat>): P
       "raw if the policy has the reward model's own chat template, else for example retemplate=chatml",
     );
   }
-  return readerOf(decodedTextReader(await openPolicyTemplate(name)), ({ prompt, response }) => [
+  const reader = decodedTextReader(await openPolicyTemplate(name), maxMessages);
+  const messages = readerOf(reader, ({ prompt, response }) => [
     ...prompt,
     { role: "assistant", content: response },
   ]);
+  return async () => messages;
 }
 
-function readerOf(
-  reader: ReturnType<typeof decodedTextReader>,
-  scorable: (decoded: DecodedConversation) => Scorable,
-): TextReader {
-  return {
-    read: (text, prompt) => scorable(reader.read(text, prompt)),
-    readAnswer: (prompt, response) => scorable(reader.readAnswer(prompt, response)),
-  };
-}
+const readerOf =
+  (
+    reader: ReturnType<typeof decodedTextReader>,
+    scorable: (decoded: DecodedConversation) => ReturnType<TextReader>,
+  ): TextReader =>
+  (given) =>
+    scorable(
+      "response" in given
+        ? reader.readAnswer(given.prompt, given.response)
+        : reader.read(given.text, given.prompt),
+    );

@@ -1,5 +1,6 @@
 // How much of a text has been read after each of the tokens that it became.
 
+import { charactersOf } from "./segments.ts";
 import { alignTexts } from "./text-alignment.ts";
 
 /**
@@ -48,7 +49,7 @@ function normalizeByCharacter(
   const ends = [0];
   let normalized = "";
   let read = 0;
-  for (const { segment } of GRAPHEMES.segment(text)) {
+  for (const segment of charactersOf(text)) {
     let made = known.get(segment);
     if (made === undefined) {
       made = normalize(segment);
@@ -65,5 +66,3 @@ function normalizeByCharacter(
   ends[normalized.length] = text.length;
   return { text: normalized, ends };
 }
-
-const GRAPHEMES = new Intl.Segmenter("en", { granularity: "grapheme" });

@@ -12,7 +12,7 @@ const signed = (value: number, digits = 4): string => `${value < 0 ? "" : "+"}${
 /** Objectives that are named; the others stand in one sum. */
 const NAMED = 4;
 
-/** `safety +0.0310, verbosity −0.0100, 3 others +0.0010` */
+/** `safety +0.0310, verbosity -0.0100, 3 more +0.0010` */
 export function movedText(moved: ByObjective): string {
   const all = Object.entries(moved)
     .filter(([, value]) => value !== 0)

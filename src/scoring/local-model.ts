@@ -9,8 +9,15 @@ import {
 } from "../backbone/backbone.ts";
 import { type Chat, type ChatOptions, openChat } from "../chat/chat.ts";
 import { findGatingPosition } from "../chat/gating-position.ts";
-import { isTokenized, type Message, type Scorable, validateConversation } from "../chat/messages.ts";
+import {
+  isDecoded,
+  isTokenized,
+  type Message,
+  type Scorable,
+  validateConversation,
+} from "../chat/messages.ts";
 import { encodeWithin } from "../chat/overlong.ts";
+import { openTextMode, type TextReader } from "../chat/text-reader.ts";
 import { requireVocabulary } from "../chat/vocabulary.ts";
 import { locateCheckpoint } from "../checkpoint/location.ts";
 import { parseRemoteLocation } from "../checkpoint/remote-location.ts";
@@ -29,11 +36,19 @@ export interface LocalModelOptions extends ChatOptions, BackboneOptions {
   readonly backbone?: string;
   /** Token ids whose last occurrence begins at the gating token, for `scoreTokens`. Default: as the chat template ends a prompt. */
   readonly gatingTokenPattern?: readonly number[];
+  /** How decoded text is read: `raw` or `retemplate=NAME`, see `openTextMode`. Default `raw`. */
+  readonly text?: string;
+  /** Messages that a decoded text may hold; more are refused. Default 1024. */
+  readonly maxMessages?: number;
 }
 
 /** A reward model with tokens and a backbone of its own, unlike one that a service runs. */
 export interface LocalRewardModel extends RewardModel {
-  /** Scores messages, and tokenized conversations among them as `scoreTokens` does. */
+  /**
+   * Scores messages, and among them tokenized conversations, as `scoreTokens` does, and decoded text, read as `options.text` says.
+   *
+   * @throws {InputError} For text: `undecodable-text`, `ambiguous-text`, `prompt-mismatch`, `too-many-messages`.
+   */
   score(conversations: readonly Scorable[], options?: ScoreOptions): Promise<Score[]>;
   /** What its backbone computes in and on, and the longest conversation that it takes, in tokens. */
   readonly arithmetic: Pick<Backbone, "dtype" | "device" | "maxTokens">;
@@ -49,13 +64,15 @@ export interface LocalRewardModel extends RewardModel {
 /**
  * Opens the backbone of a model whose directory has been read.
  *
- * @throws {InputError} `wrong-backbone` if it is missing or another one than the model was trained on.
+ * @throws {InputError} `wrong-backbone` if it is missing or another one than the model was trained on; `bad-text-mode`.
  */
 export async function openLocalModel(
   directory: ScorerDirectory,
   options: LocalModelOptions = {},
 ): Promise<LocalRewardModel> {
   if (options.backbone === undefined) await refuseForeignEngine(directory);
+  // Before the backbone, which may take minutes to load.
+  const openReader = await openTextMode(options.text ?? "raw", options.maxMessages);
   const { name } = await locateCheckpoint(options.backbone ?? directory.backbone.location);
   const backbone = await openBackbone(name, options);
   try {
@@ -64,7 +81,7 @@ export async function openLocalModel(
     await backbone.close();
     throw error;
   }
-  return localModel(directory, backbone, { ...options, backbone: name });
+  return localModel(directory, backbone, openReader, { ...options, backbone: name });
 }
 
 /**
@@ -95,6 +112,7 @@ export async function openModelChat(
 function localModel(
   directory: ScorerDirectory,
   backbone: Backbone,
+  openReader: Awaited<ReturnType<typeof openTextMode>>,
   options: LocalModelOptions,
 ): LocalRewardModel {
   const { scorer, location, trainedOn } = directory;
@@ -106,6 +124,9 @@ function localModel(
       requireVocabulary(opened, backbone.vocabSize, location);
       return opened;
     }));
+
+  let openingReader: Promise<TextReader> | undefined;
+  const reader = () => (openingReader ??= openReader(chat));
 
   /** What the scorer reads: the gating token if it has a gate, the steps of a trace if there is one, and the last token. */
   const request = (
@@ -148,6 +169,7 @@ function localModel(
     what: string,
     unit: TraceUnit | undefined,
   ): Promise<ScoreRequest> => {
+    if (isDecoded(conversation)) return encode((await reader())(conversation), what, unit);
     if (isTokenized(conversation)) {
       const { ids } = conversation;
       if (unit !== undefined) throw noTraceOfTokens(what, unit);

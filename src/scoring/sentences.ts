@@ -1,6 +1,7 @@
 // Where the sentences of a response end, code and lists included. No Node: pages use it too.
 
-const SENTENCES = new Intl.Segmenter("en", { granularity: "sentence" });
+import { sentencesOf } from "../chat/segments.ts";
+
 const HAS_CONTENT = /[\p{L}\p{N}]/u;
 /** `1.`, `b)`: the sentence it numbers comes after it. */
 const LIST_MARKER = /^\s*(?:\p{N}+|\p{L})[.)]\s*$/u;
@@ -15,23 +16,44 @@ const FENCE = /^\s*(```+|~~~+)/;
 export function sentenceEnds(text: string): number[] {
   const ends: number[] = [];
   let read = 0;
-  let open = "";
-  const end = (at: number): void => {
-    const kept = text.slice(0, at).trimEnd().length;
+  /** Where the last character that is no white space ends. */
+  let kept = 0;
+  /** What was read since the last end. */
+  let open: Open = NOTHING;
+  const end = (): void => {
     if (kept > (ends.at(-1) ?? 0)) ends.push(kept);
   };
   for (const piece of pieces(text)) {
     const from = read;
     read += piece.length;
-    open += piece;
-    const continues = LIST_MARKER.test(open) || (ends.length === 0 && !HAS_CONTENT.test(open));
+    const length = piece.trimEnd().length;
+    if (length > 0) kept = from + length;
+    open = withPiece(open, piece, length === 0);
+    const continues = open.kind === "marker" || (ends.length === 0 && !open.hasContent);
     if (continues) continue;
     if (!HAS_CONTENT.test(piece) && from > 0) ends.pop();
-    end(read);
-    open = "";
+    end();
+    open = NOTHING;
   }
-  if (open !== "") end(read);
+  if (open !== NOTHING) end();
   return ends;
+}
+
+/** Text as far as it decides whether a sentence ends: kept instead of it, because it may grow piece by piece. */
+interface Open {
+  /** `blank`: white space alone. */
+  readonly kind: "blank" | "marker" | "other";
+  readonly hasContent: boolean;
+}
+
+const NOTHING: Open = { kind: "blank", hasContent: false };
+
+function withPiece({ kind, hasContent }: Open, piece: string, isBlank: boolean): Open {
+  if (isBlank) return { kind, hasContent };
+  return {
+    kind: kind === "blank" && LIST_MARKER.test(piece) ? "marker" : "other",
+    hasContent: hasContent || HAS_CONTENT.test(piece),
+  };
 }
 
 /** Sentences of prose, and blocks of code whole. */
@@ -47,11 +69,11 @@ function* pieces(text: string): Generator<string> {
       yield code;
       code = fence = "";
     } else if (mark !== "") {
-      for (const { segment } of SENTENCES.segment(prose)) yield segment;
+      yield* sentencesOf(prose);
       prose = "";
       [code, fence] = [line, mark];
     } else prose += line;
   }
-  for (const { segment } of SENTENCES.segment(prose)) yield segment;
+  yield* sentencesOf(prose);
   if (code !== "") yield code;
 }

@@ -3,7 +3,7 @@
 
 import { InputError } from "../errors.ts";
 import { nearestName } from "../nearest-name.ts";
-import type { ByObjective, Objective, RewardModel, Score, Steering } from "../reward-model.ts";
+import type { ByObjective, Objective, RewardModel, RunningScore, Score, Steering } from "../reward-model.ts";
 import { type ScoreParts, toScore, weighRewards } from "./score-parts.ts";
 
 /** A steering that fits a model, in the order of its objectives. */
@@ -12,6 +12,8 @@ export interface Mixture {
   readonly weights: Float64Array | null;
   /** `[K]`, what weights are multiplied by. */
   readonly factors: Float64Array;
+  /** What to call the model in messages. */
+  readonly where: string;
 }
 
 const KEYS = ["weights", "scale", "without"];
@@ -48,22 +50,27 @@ export function resolveSteering(
     const remedy = "leave at least one objective its weight: else every score is 0";
     throw badSteering(where, "an objective that weighs something", "none", remedy);
   }
-  return { weights: fixed, factors };
+  return { weights: fixed, factors, where };
 }
 
 /**
  * Weighs a response anew: g′ = (weights or the gate's output) · factors, then as the model does with g.
  *
  * @param transform T `[K, K]`, or null for a model that does not adjust its rewards.
+ * @throws {InputError} `bad-steering` where the mixture's numbers make of a finite score one above 1e300.
  */
 export function steerParts(
   parts: ScoreParts,
-  { weights, factors }: Mixture,
+  { weights, factors, where }: Mixture,
   transform: ArrayLike<number> | null,
 ): ScoreParts {
   const { score, contributions, rewards, adjustedRewards } = parts;
   const gatingOutput = (weights ?? parts.gatingOutput).map((weight, k) => weight * factors[k]!);
   const weighed = weighRewards(rewards, gatingOutput, transform);
+  if (Number.isFinite(score)) {
+    const numbers = [weighed.score, ...gatingOutput, ...weighed.coefficients, ...weighed.contributions];
+    if (!numbers.every(isBounded)) throw overflow(where);
+  }
   return { rewards, adjustedRewards, gatingOutput, ...weighed, unsteered: { score, contributions } };
 }
 
@@ -98,10 +105,11 @@ export function steerScore(
   );
   const steered = toScore(parts, objectives, score);
   if (!score.trace) return steered;
-  const running = <Step extends { readonly rewards: ByObjective }>(step: Step) => ({
-    ...step,
-    score: weighRewards(listed(step.rewards), parts.gatingOutput, transform).score,
-  });
+  const running = <Step extends RunningScore>(step: Step) => {
+    const { score } = weighRewards(listed(step.rewards), parts.gatingOutput, transform);
+    if (Number.isFinite(step.score) && !isBounded(score)) throw overflow(mixture.where);
+    return { ...step, score };
+  };
   const { unit, start, steps } = score.trace;
   return { ...steered, trace: { unit, start: running(start), steps: steps.map(running) } };
 }
@@ -146,6 +154,13 @@ function requireShape(steering: Steering, where: string): void {
 
 const badSteering = (where: string, expected: string, got: string, remedy: string) =>
   new InputError("bad-steering", `steering of ${where}: expected ${expected}, got ${got}`, remedy);
+
+/** Below it, margins and sums of scores are finite too. */
+const LARGEST = 1e300;
+const isBounded = (value: number): boolean => Math.abs(value) <= LARGEST;
+
+const overflow = (where: string) =>
+  badSteering(where, `scores of at most ${LARGEST}`, "larger ones", "give smaller weights or factors");
 
 function unknownObjective(name: string, names: readonly string[], where: string): InputError {
   const near = nearestName(name, names);

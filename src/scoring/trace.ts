@@ -53,9 +53,13 @@ export function planTrace(
 /** The token that completes each sentence; the last one is the response's last. */
 function sentenceTokens(response: string, ends: readonly number[]): number[] {
   const last = ends.length - 1;
+  let token = 0;
   const tokens = sentenceEnds(response)
     .slice(0, -1)
-    .map((end) => ends.findIndex((read) => read >= end));
+    .map((end) => {
+      while (ends[token]! < end) token++; // Both rise.
+      return token;
+    });
   return [...new Set([...tokens, last])];
 }
 

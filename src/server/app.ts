@@ -3,7 +3,7 @@
 // A route is a function that adds itself: `addScoreRoute(app)` calls `app.post({ path, summary, body, answers }, handler)`. The
 // framework then reads the body (JSON, UTF-8, within the limits), checks it against the zod schema `body`, and calls the handler
 // with it. What the handler returns is sent as JSON with status 200, numbers and arrays too; a `Response` is sent as it is. What it
-// throws becomes one line `{"error":{code,message,remedy}}`: `HttpError` with its status, `InputError` with 422, all else with 500 and
+// throws becomes one line `{"error":{code,message,remedy}}`: `HttpError` with its status, `InputError` mostly with 422, all else with 500 and
 // nothing of its text. Keys, request ids, logs, metrics, 404 and 405, and /openapi.json need nothing from a route.
 //
 // To add one: a file in routes/ with its schemas (shared ones are in schemas.ts), a line in ROUTES below, a test against a
@@ -17,7 +17,6 @@
 import { Hono } from "hono";
 import { pino } from "pino";
 import type { z } from "zod";
-import type { TextReader } from "../chat/text-reader.ts";
 import { type Access, OPEN_ACCESS } from "./access.ts";
 import { readBody } from "./body.ts";
 import { answerJson, startCall } from "./call.ts";
@@ -62,14 +61,12 @@ export interface AppOptions {
   /** Where a line per request goes. Default: nowhere. */
   readonly log?: Logger;
   readonly metrics?: ServerMetrics;
-  /** How text from trainers is read. Default: not at all. */
-  readonly text?: () => Promise<TextReader>;
   /** Whether the log gets what clients send, messages included. Default false. */
   readonly logMessages?: boolean;
 }
 
 /** The log that routes write to; a pino logger is one. */
-export type Logger = Pick<import("pino").Logger, "info" | "warn" | "error" | "child">;
+export type Logger = Pick<import("pino").Logger, "info" | "warn" | "error">;
 
 /** What a handler knows of its request. */
 export interface Call {
@@ -108,8 +105,6 @@ export interface ServerApp {
   readonly service: ScoringService;
   readonly limits: Limits;
   readonly metrics: ServerMetrics;
-  /** Opened when first asked for. @throws {InputError} What its template or the model's tokenizer refuses. */
-  text(): Promise<TextReader>;
   /** All that were added so far, in order. */
   readonly routes: readonly AddedRoute[];
   get(route: RouteDescription, handler: (call: Call) => Answer): void;
@@ -151,7 +146,6 @@ export function createApp(
     service,
     limits,
     metrics,
-    text: options.text ?? refuseText,
     routes,
     get: (route, handler) => add({ ...route, method: "GET" }, (_, call) => handler(call)),
     post: (route, handler) =>
@@ -171,15 +165,6 @@ export function createApp(
   );
   return hono;
 }
-
-const refuseText = async (): Promise<never> => {
-  throw new HttpError(
-    501,
-    "no-text-mode",
-    "text: expected a server that reads decoded text, got one that does not",
-    "start it with --text raw or --text retemplate=NAME, or send messages to /v1/score",
-  );
-};
 
 /** 404, or 405 with the methods that the path has. */
 function unknownRoute(method: string, path: string, routes: readonly AddedRoute[]): HttpError {

@@ -83,11 +83,23 @@ export function toHttpError(error: unknown): HttpError {
   );
 }
 
-/** Most of what the library refuses is the caller's to mend; an engine elsewhere and damaged weights are not. */
-function statusOf({ code }: InputError): number {
-  if (code.startsWith("remote-")) return 502;
-  return code === "not-finite" ? 500 : 422;
-}
+/** Most of what the library refuses is the caller's to mend; an engine elsewhere, this machine and the model's files are not. */
+const statusOf = ({ code }: InputError): number =>
+  code.startsWith("remote-") ? 502 : (STATUSES[code] ?? 422);
+
+/** A tokenizer is opened with the first conversation: what is wrong with its files then is no fault of who sent it. */
+const STATUSES: Readonly<Record<string, number>> = {
+  "too-many-messages": 413,
+  "not-finite": 500,
+  "missing-tokenizer": 500,
+  "bad-tokenizer": 500,
+  "missing-chat-template": 500,
+  "missing-bos": 500,
+  "malformed-json": 500,
+  "wrong-backbone": 500,
+  "vocabulary-too-large": 500,
+  "out-of-memory": 503,
+};
 
 /** What one item of many is given in place of its result. */
 export function toErrorBody({ code, message, remedy }: HttpError | InputError): ErrorBody {

@@ -27,6 +27,22 @@ export function requireItems(count: number, what: string, { maxItems }: Limits):
   );
 }
 
+/**
+ * A prompt with many responses is as many conversations: it counts once for each, as if they were sent whole.
+ *
+ * @throws {HttpError} 413 `body-too-large`
+ */
+export function requireShared(prompt: string, responses: number, { maxBodyBytes }: Limits): void {
+  const bytes = Buffer.byteLength(prompt) * responses;
+  if (bytes <= maxBodyBytes) return;
+  throw new HttpError(
+    413,
+    "body-too-large",
+    `prompt: expected at most ${maxBodyBytes} bytes, once for each of ${responses} responses, got ${bytes}`,
+    "send fewer responses at once, or start the server with a higher --max-body",
+  );
+}
+
 /** Why a conversation has too many messages, or null. */
 export function refuseMessages(count: number, what: string, { maxMessages }: Limits): HttpError | null {
   if (count <= maxMessages) return null;

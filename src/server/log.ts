@@ -26,10 +26,17 @@ export function readableLine({ level, time, msg, ...fields }: Record<string, unk
   const paint = COLOURS[String(level)] ?? ((text: string) => text);
   const rest = Object.entries(fields).map(([key, value]) => {
     const text = typeof value === "number" && !Number.isInteger(value) ? value.toFixed(3) : value;
-    return `${pc.dim(`${key}=`)}${typeof text === "string" ? harmless(text) : JSON.stringify(text)}`;
+    return `${pc.dim(`${key}=`)}${typeof text === "string" ? harmless(text) : spelt(text)}`;
   });
   return [clock, paint(String(msg)), ...rest].join(" ");
 }
 
 /** Strings with spaces or control characters in quotes, so that nothing reaches the terminal but text. */
-const harmless = (text: string): string => (/^[\x21-\x7e]+$/.test(text) ? text : JSON.stringify(text));
+const harmless = (text: string): string => (/^[\x21-\x7e]+$/.test(text) ? text : spelt(text));
+
+/** JSON, which leaves some control characters as they are: U+009B begins a command as ESC and [ do. */
+const spelt = (value: unknown): string =>
+  (JSON.stringify(value) ?? "").replace(
+    /[\x7f-\x9f]/g,
+    (character) => `\\u00${character.charCodeAt(0).toString(16)}`,
+  );

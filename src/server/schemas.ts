@@ -1,7 +1,7 @@
 // Schemas that several routes share.
 
 import { z } from "zod";
-import { type Message, validateConversation } from "../chat/messages.ts";
+import { type Message, validateConversation, validateMessages } from "../chat/messages.ts";
 import { InputError } from "../errors.ts";
 import type { Steering, TraceUnit } from "../reward-model.ts";
 import type { HttpError } from "./errors.ts";
@@ -93,15 +93,24 @@ export function scoringOptions({
 }
 
 /** A conversation that may be scored, or what is wrong with it. @param what As the error should begin: `conversations[3]`. */
-export function readConversation(
+export const readConversation = (value: unknown, what: string, limits: Limits) =>
+  readWithin(value, what, limits, validateConversation);
+
+/** Messages of a prompt, or what is wrong with them. */
+export const readMessages = (value: unknown, what: string, limits: Limits) =>
+  readWithin(value, what, limits, validateMessages);
+
+/** Counted before they are looked at. */
+function readWithin(
   value: unknown,
   what: string,
   limits: Limits,
+  validate: typeof validateMessages,
 ): Message[] | InputError | HttpError {
   const refusal = Array.isArray(value) ? refuseMessages(value.length, what, limits) : null;
   if (refusal !== null) return refusal;
   try {
-    return validateConversation(value, what);
+    return validate(value, what);
   } catch (error) {
     if (error instanceof InputError) return error;
     throw error;

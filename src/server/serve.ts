@@ -3,13 +3,12 @@
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import type { TextReader } from "../chat/text-reader.ts";
 import { InputError } from "../errors.ts";
 import type { RewardModelOptions } from "../opening/open-reward-model.ts";
 import type { Logger } from "./app.ts";
 import type { BatchingOptions } from "./inference/batching-service.ts";
 import type { MortalModel } from "./inference/worker.ts";
-import type { Limits } from "./limits.ts";
+import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import type { Listening, ListenOptions } from "./listen.ts";
 import type { ServedModel } from "./service.ts";
 
@@ -24,8 +23,6 @@ export interface ServeOptions
   readonly allowAnonymous?: boolean;
   /** A pino logger, or one like it. Default: nothing is logged. */
   readonly log?: Logger;
-  /** How text from trainers is read: `raw` or `retemplate=NAME`, see `openTextReader`. Default `raw`. */
-  readonly text?: string;
   /** Write what clients send, messages included, to the log. Default false. */
   readonly logMessages?: boolean;
 }
@@ -50,9 +47,7 @@ export const SERVE_DEFAULTS = {
   maxQueue: 1024,
   maxBatchTokens: 8192,
   maxWaitMs: 0,
-  maxBodyBytes: 8 << 20,
-  maxItems: 256,
-  maxMessages: 1024,
+  ...DEFAULT_LIMITS,
 } as const satisfies ListenOptions & BatchingOptions & Limits;
 
 /**
@@ -74,33 +69,26 @@ export const SERVE_DEFAULTS = {
 export async function serve(location: string, options: ServeOptions = {}): Promise<RunningServer> {
   const { createAccess, listen, requirePort, createApp, createMetrics, startBatching, pino } =
     await loadServer();
-  const {
-    apiKeys,
-    allowAnonymous,
-    log = pino({ level: "silent" }),
-    logMessages,
-    text: mode = "raw",
-    ...others
-  } = options;
+  const { apiKeys, allowAnonymous, log = pino({ level: "silent" }), logMessages, ...others } = options;
   const { host, port, timeouts, workers, maxQueue, maxBatchTokens, maxWaitMs, ...rest } = {
     ...SERVE_DEFAULTS,
     timeouts: undefined,
     ...others,
   };
-  const { maxBodyBytes, maxItems, maxMessages, ...opening } = rest;
+  const { maxBodyBytes, maxItems, ...opening } = rest;
+  const { maxMessages } = opening;
   const limits = { maxBodyBytes, maxItems, maxMessages };
   // Everything that can be refused without the model comes first: it may take minutes to load.
   const access = createAccess(host, apiKeys ?? [], allowAnonymous ?? false);
   requirePort(port);
   requireRoom(maxQueue, maxItems);
-  const text = await openText(mode, location, others);
   const { first, about, reopen } = await openServed(location, shareThreads(opening, workers));
   const metrics = createMetrics();
   const batching = { workers, maxQueue, maxBatchTokens, maxWaitMs };
   const service = startBatching(first, reopen, about, batching, { log, metrics });
   let listening: Listening;
   try {
-    const app = createApp(service, { limits, access, log, metrics, text, logMessages: logMessages ?? false });
+    const app = createApp(service, { limits, access, log, metrics, logMessages: logMessages ?? false });
     listening = await listen(app, { host, port, ...(timeouts ? { timeouts } : {}) }, { log, metrics });
   } catch (error) {
     await service.close();
@@ -136,30 +124,6 @@ async function loadServer() {
     import("pino"),
   ]);
   return { createAccess, listen, requirePort, createApp, createMetrics, startBatching, pino };
-}
-
-/**
- * A policy's template is opened at once, so that a wrong name ends here; the model's own tokenizer when the first text comes, for many servers
- * are never sent one.
- */
-async function openText(
-  mode: string,
-  location: string,
-  options: RewardModelOptions,
-): Promise<() => Promise<TextReader>> {
-  const [{ openTextReader }, { openModelDirectory }, { openModelChat }] = await Promise.all([
-    import("../chat/text-reader.ts"),
-    import("../opening/open-model-directory.ts"),
-    import("../scoring/local-model.ts"),
-  ]);
-  const open = () =>
-    openTextReader(mode, async () => openModelChat(await openModelDirectory(location), options));
-  if (mode !== "raw") {
-    const reader = await open();
-    return async () => reader;
-  }
-  let opening: Promise<TextReader> | undefined;
-  return () => (opening ??= open());
 }
 
 function requireRoom(maxQueue: number, maxItems: number): void {

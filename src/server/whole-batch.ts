@@ -5,6 +5,7 @@ import { InputError } from "../errors.ts";
 import type { Score } from "../reward-model.ts";
 import type { Call, ServerApp } from "./app.ts";
 import { HttpError } from "./errors.ts";
+import { finiteScore } from "./finite-score.ts";
 import { requireItems } from "./limits.ts";
 
 /**
@@ -33,12 +34,10 @@ export async function scoreWhole(
     }
   });
   const results = await app.service.score(conversations, { signal: call.signal });
-  return results.map((result, index) => {
+  return results.map((given, index) => {
+    const result = finiteScore(given);
     if (result instanceof Error) throw placed(result, place(index));
-    if (Number.isFinite(result.score) && Object.values(result.rewards).every(Number.isFinite)) return result;
-    const problem = `expected a finite score, got ${result.score}`;
-    const remedy = "the weights or the arithmetic overflow: serve the model with --dtype f32";
-    throw placed(new InputError("not-finite", problem, remedy), place(index));
+    return result;
   });
 }
 

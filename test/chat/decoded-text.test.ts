@@ -251,3 +251,24 @@ test("a template that marks turns by words alone is read, and its words inside a
   });
   expect(() => reader.read("USER: Hi.\nUSER: Ho.\nASSISTANT: Hello.")).toThrow(/inside a message/);
 });
+
+test("a text of too many messages is refused by its turns, before any shape is rendered", async () => {
+  const chat = chatFromFiles(await tinyFiles(), "tiny");
+  const conversation = (turns: number) =>
+    Array.from({ length: 2 * turns }, (_, i) => (i % 2 === 0 ? user(`${i}?`) : assistant(`${i}.`)));
+  const refused = (most: number, read: (reader: ReturnType<typeof decodedTextReader>) => unknown) =>
+    expect(() => read(decodedTextReader(chat.template, most))).toThrow(
+      expect.objectContaining({
+        code: "too-many-messages",
+        message: expect.stringMatching(/^decoded text: expected at most \d+ messages, got at least \d+$/),
+      }),
+    );
+  const text = (messages: readonly Message[]) => chat.encode(messages).text;
+  expect(decodedTextReader(chat.template, 6).read(text(conversation(3))).prompt).toHaveLength(5);
+  refused(5, (reader) => reader.read(text(conversation(3))));
+  refused(6, (reader) => reader.read(text([say("system", "Be brief."), ...conversation(3)])));
+  refused(1024, (reader) => reader.readAnswer(conversation(600).slice(0, -1), "."));
+  // As no template writes them: only counting can tell.
+  const header = "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n";
+  refused(1024, (reader) => reader.read(header.repeat(100_000)));
+});

@@ -71,6 +71,15 @@ describe("an isolated model", () => {
     expect(isolated.trainedOn?.(promptHash(many[0]!.slice(0, 1)))).toBe(false);
   });
 
+  test("reads decoded text", async () => {
+    const { text } = (await openChat(EMBEDDED_DIRECTORY)).encode(conversations[0]!);
+    const [whole] = await isolated.score([{ text }]);
+    expect(whole).toStrictEqual((await here.score(conversations))[0]);
+    await expect(isolated.score([{ text: "no turns" }])).rejects.toMatchObject({ code: "undecodable-text" });
+    const options = { isolate: true, text: "retemplate=nothing" };
+    await expect(openRewardModel(directory, options)).rejects.toMatchObject({ code: "bad-text-mode" });
+  });
+
   test("reports the same progress", async () => {
     const progressOf = async (model: LocalRewardModel) => {
       const seen: [number, number][] = [];

@@ -50,3 +50,12 @@ test("ends rise and cover the text up to its last character, whatever it is", ()
     expect(ends.at(-1)).toBe(text.trimEnd().length);
   }
 });
+
+test("a text of a million characters takes no longer than its length says, whatever it is made of", () => {
+  const n = 250_000; // A step through the whole text for each sentence would take longer than any test may.
+  for (const part of ["!\n", "Hi. ", "\n", "1.\n", "x"]) {
+    const text = `A. ${part.repeat(n)}`;
+    expect(sentenceEnds(text).at(-1)).toBe(text.trimEnd().length);
+  }
+  expect(sentenceEnds("Hi. ".repeat(n))).toHaveLength(n);
+});

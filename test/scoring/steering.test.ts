@@ -265,3 +265,25 @@ test("the golden checkpoint steered gives Σ weights · its golden adjusted rewa
     remedy: expect.stringContaining(`did you mean ${first}?`),
   });
 });
+
+describe("a mixture whose numbers overflow is refused as the steering that it is", () => {
+  const overflow = {
+    code: "bad-steering",
+    message: "steering of m: expected scores of at most 1e+300, got larger ones",
+  };
+  test.each<[Steering]>([
+    [{ weights: { [a]: 1e308, [b]: 1 }, scale: { [a]: 1e308 } }],
+    [{ scale: { [a]: 1.7e308 } }],
+    [{ weights: { [a]: 1e305, [b]: -1e305 } }],
+  ])("%o", (steering) => {
+    expect(() => steered(steering)).toThrow(expect.objectContaining(overflow));
+    const each = () => plain.flat().map((score) => steerScore(score, steering, scorer));
+    expect(each).toThrow(expect.objectContaining(overflow));
+  });
+
+  test("and margins of what is taken are finite", () => {
+    for (const scores of steered({ scale: { [a]: 1e290 } })) {
+      for (const { margin } of compareScores(scores, null).pairs) expect(margin).toSatisfy(Number.isFinite);
+    }
+  });
+});

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { InputError } from "../../src/errors.ts";
 import type { Comparison, Score } from "../../src/reward-model.ts";
 import { explainedScore } from "../../src/scoring/explanation.ts";
-import { keyAccess, LOOPBACK_ACCESS } from "../../src/server/access.ts";
+import { createAccess, keyAccess, LOOPBACK_ACCESS } from "../../src/server/access.ts";
 import { type AppOptions, createApp } from "../../src/server/app.ts";
 import { Unavailable } from "../../src/server/errors.ts";
 import { DEFAULT_LIMITS } from "../../src/server/limits.ts";
@@ -31,7 +32,7 @@ async function errorOf(response: Response | Promise<Response>) {
   const { error } = JSON.parse(text);
   expect(error).toEqual({
     code: expect.stringMatching(/^[a-z-]+$/),
-    message: expect.stringMatching(/expected|must|too long/),
+    message: expect.stringMatching(/(expected|must) .*\bgot |too long/),
     remedy: expect.any(String),
   });
   return { status, code: error.code, message: error.message as string, headers };
@@ -213,6 +214,40 @@ describe("what is wrong with a request is said with status, code, expected and g
       "too-many-messages",
       /at most 1024 messages, got 10000/,
     ],
+    ...(
+      [
+        ["/classify", { input: 5 }, /^body\.input: expected string or array, got number$/],
+        ["/classify", { input: ["a", 5] }, /^body\.input\[1\]: expected string, got number$/],
+        ["/classify", { input: [1, -5] }, /^body\.input\[1\]: expected token id, got -5$/],
+        ["/classify", { input: [[1], [2.5]] }, /^body\.input\[1\]\[0\]: expected token id, got 2\.5$/],
+        [
+          "/rerank",
+          { query: "a", documents: [5] },
+          /^body\.documents\[0\]: expected string or object, got number$/,
+        ],
+        [
+          "/rerank",
+          { query: "a", documents: [{ t: 1 }] },
+          /^body\.documents\[0\]\.text: expected string, got nothing$/,
+        ],
+        [
+          "/verify",
+          { responses_create_params: { input: 5 }, response: { output: [] } },
+          /^body\.responses_create_params\.input: expected string or array, got number$/,
+        ],
+        [
+          "/v1/score",
+          { messages: [], trace: "word" },
+          /^body\.trace: expected one of "token"\|"sentence", got "word"$/,
+        ],
+      ] as const
+    ).map(([path, body, message]): (typeof cases)[number] => [
+      `${path} ${JSON.stringify(body)}`,
+      () => post(path, body),
+      422,
+      "invalid-request",
+      message,
+    ]),
     ["an unknown path", () => app.request("/v2/score"), 404, "unknown-route", /\/v1\/score/],
     ["another method", () => app.request("/v1/score"), 405, "unknown-method", /expected POST, got GET/],
   ];
@@ -296,6 +331,13 @@ describe("access", () => {
     }
   });
 
+  test("keys are required where there are some, whoever else may call without", () => {
+    const request = new Request("http://10.0.0.1/v1/model", { headers: { host: "10.0.0.1" } });
+    const thrown = expect.objectContaining({ status: 401 });
+    expect(() => createAccess("0.0.0.0", ["first"], true).check(request, false)).toThrow(thrown);
+    expect(() => createAccess("0.0.0.0", [], true).check(request, false)).not.toThrow();
+  });
+
   test("keeps health open, and unknown paths closed", async () => {
     expect((await call("/health")).status).toBe(200);
     expect((await call("/metrics")).status).toBe(401);
@@ -339,4 +381,102 @@ test("/metrics counts requests by route and status, in cumulative buckets", asyn
   expect(text).not.toContain("secret");
   expect(text).toContain('armorm_http_request_duration_seconds_bucket{route="/health",le="+Inf"} 1\n');
   expect(text).toContain("# TYPE armorm_queue_conversations gauge\narmorm_queue_conversations");
+});
+
+describe("a score that is not finite", () => {
+  const send = (path: string, body: object) => {
+    const broken = fakeService({
+      score: async (conversations) =>
+        conversations.map((_, index) => {
+          const score = fakeScore(answered("Seven."), index) as Score;
+          return index === 1 ? { ...score, contributions: { length: Number.NaN }, score: Number.NaN } : score;
+        }),
+    });
+    return createApp(broken).request(path, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+  };
+
+  test("stands in its own place among many", async () => {
+    const conversations = [answered("a"), answered("b"), answered("c")];
+    const results: object[] = await json(send("/v1/score", { conversations }));
+    expect(results).toEqual([
+      expect.objectContaining({ index: 0, score: expect.any(Number) }),
+      { index: 1, error: expect.objectContaining({ code: "not-finite" }) },
+      expect.objectContaining({ index: 2, score: expect.any(Number) }),
+    ]);
+  });
+
+  test("fails a comparison as what it is", async () => {
+    const compared = send("/v1/compare", { prompt: "a", responses: ["b", "c"] });
+    expect(await errorOf(compared)).toMatchObject({ status: 500, code: "not-finite" });
+  });
+});
+
+test("an item of many with keys that are not known is refused in its place", async () => {
+  const conversations = [
+    { id: 1, messages: answered("Seven."), trace: "token" },
+    { id: 2, messages: answered("Seven.") },
+  ];
+  const [refused, fine]: object[] = await json(post("/v1/score", { conversations }));
+  expect(refused).toEqual({
+    id: 1,
+    index: 0,
+    error: {
+      code: "invalid-request",
+      message: 'conversations[0]: expected id and messages, got "trace"',
+      remedy: "what holds for all conversations, like trace, stands beside conversations",
+    },
+  });
+  expect(fine).toMatchObject({ id: 2, score: expect.any(Number) });
+});
+
+test("bodies may be a hundred levels deep, and no deeper", async () => {
+  const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
+  const withId = (depth: number) =>
+    post("/v1/score", `{"conversations":[{"id":${nested(depth)},"messages":[]}]}`);
+  expect((await withId(97)).status).toBe(200);
+  const rollout = (field: string) =>
+    `{"responses_create_params":{"input":"Hi."},"response":{"output":[]},${field}:${nested(100_000)}}`;
+  const deep = [withId(98), withId(100_000), post("/verify", rollout('"extra"'))];
+  for (const response of deep) {
+    expect(await errorOf(response)).toMatchObject({
+      status: 422,
+      code: "invalid-request",
+      message: "body: expected at most 100 levels, got more",
+    });
+  }
+});
+
+test("a key that schemas drop is refused, wherever it stands", async () => {
+  for (const body of [
+    '{"messages":[],"steering":{"scale":{"__proto__":7}}}',
+    '{"messages":[],"__proto__":{}}',
+    '{"conversations":[{"id":{"__proto__":1},"messages":[]}]}',
+  ])
+    expect(await errorOf(post("/v1/score", body))).toMatchObject({
+      status: 422,
+      code: "invalid-request",
+      message: 'body: expected other keys, got "__proto__"',
+    });
+});
+
+test.each([
+  ["missing-tokenizer", 500],
+  ["bad-tokenizer", 500],
+  ["missing-chat-template", 500],
+  ["out-of-memory", 503],
+  ["too-many-messages", 413],
+  ["remote-unreachable", 502],
+  ["template-refused", 422],
+])("%s, whosever fault it is, has status %i", async (code, status) => {
+  const score = () => Promise.reject(new InputError(code, "x: expected a, got b", "c"));
+  const response = createApp(fakeService({ score })).request("/v1/score", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ messages: answered("x") }),
+  });
+  expect(await errorOf(response)).toMatchObject({ status, code });
 });

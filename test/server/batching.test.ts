@@ -130,6 +130,14 @@ describe("batches", () => {
     expect(warnings).toEqual([]);
   });
 
+  test("a steering that overflows with one conversation's numbers fails that one", async () => {
+    const { score } = start();
+    const [fine, refused] = await score(["", "b".repeat(50)], { steering: { scale: { length: 1e299 } } });
+    expect(fine).toMatchObject({ score: 0 });
+    expect(refused).toBeInstanceOf(InputError);
+    expect(refused).toMatchObject({ code: "bad-steering" });
+  });
+
   test("a steering that does not fit is refused before anything is computed", async () => {
     const { score, asked } = start();
     await expect(score(["a"], { steering: { without: ["kindness"] } })).rejects.toMatchObject({

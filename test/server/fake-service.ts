@@ -1,4 +1,4 @@
-import { isTokenized, type Message } from "../../src/chat/messages.ts";
+import { isDecoded, isTokenized, type Message, type Scorable } from "../../src/chat/messages.ts";
 import { InputError } from "../../src/errors.ts";
 import type { Score } from "../../src/reward-model.ts";
 import { toScore } from "../../src/scoring/score-parts.ts";
@@ -38,20 +38,22 @@ export function fakeScore(conversation: readonly Message[], index: number): Scor
   return toScore(parts, objectives, { index, tokens, dtype: "f32", model: "fake" });
 }
 
-/** A service without processes. `calls` holds the options of each call. */
+/** A service without processes. `calls` holds the options of each call, `asked` all conversations. */
 export function fakeService(overrides: Partial<ScoringService> = {}) {
   const calls: ScoringOptions[] = [];
+  const asked: Scorable[] = [];
   const service: ScoringService = {
     model: FAKE_MODEL,
     async score(conversations, options = {}) {
       calls.push(options);
+      asked.push(...conversations);
       return conversations.map((conversation, index) => {
-        if (isTokenized(conversation)) throw new Error("fake service: expected messages, got token ids");
-        return fakeScore(conversation, index);
+        const unread = isTokenized(conversation) || isDecoded(conversation);
+        return fakeScore(unread ? [{ role: "assistant", content: "unread" }] : conversation, index);
       });
     },
     health: () => ({ ready: 1, workers: 1, pids: [], draining: false, queued: 0 }),
     ...overrides,
   };
-  return { ...service, calls };
+  return { ...service, calls, asked };
 }

@@ -8,13 +8,14 @@ import { type ServerType, serve } from "@hono/node-server";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Chat } from "../../src/chat/chat.ts";
 import type { Message } from "../../src/chat/messages.ts";
-import { openTextReader } from "../../src/chat/text-reader.ts";
 import { openModelDirectory } from "../../src/opening/open-model-directory.ts";
 import { openRewardModel } from "../../src/opening/open-reward-model.ts";
 import type { Score } from "../../src/reward-model.ts";
 import { type LocalRewardModel, openModelChat } from "../../src/scoring/local-model.ts";
 import { createApp } from "../../src/server/app.ts";
+import { DEFAULT_LIMITS } from "../../src/server/limits.ts";
 import { writePublishedCheckpoint } from "../armo/published-checkpoint.ts";
+import { fakeScore, fakeService } from "./fake-service.ts";
 import { modelService } from "./model-service.ts";
 
 const user = (content: string): Message => ({ role: "user", content });
@@ -34,10 +35,10 @@ let prompts: string[];
 const servers: ServerType[] = [];
 let raw: string;
 let chatml: string;
+let retemplating: LocalRewardModel;
 
-async function listen(mode: string): Promise<string> {
-  const text = openTextReader(mode, async () => chat);
-  const { fetch } = createApp(modelService(model), { text: () => text });
+async function listen(reading: LocalRewardModel, maxMessages = DEFAULT_LIMITS.maxMessages): Promise<string> {
+  const { fetch } = createApp(modelService(reading), { limits: { ...DEFAULT_LIMITS, maxMessages } });
   return new Promise((resolve) => {
     const server = serve({ fetch, port: 0, hostname: "127.0.0.1" }, ({ port }: AddressInfo) =>
       resolve(`http://127.0.0.1:${port}`),
@@ -58,13 +59,15 @@ beforeAll(async () => {
     expect(texts[index]).toContain(text.slice(0, text.indexOf("§")));
     return text.slice(0, text.indexOf("§"));
   });
-  raw = await listen("raw");
-  chatml = await listen("retemplate=chatml");
+  raw = await listen(model);
+  retemplating = await openRewardModel(directory, { threads: 1, text: "retemplate=chatml" });
+  chatml = await listen(retemplating);
 }, 120_000);
 
 afterAll(async () => {
   for (const server of servers) server.close();
   await model?.close();
+  await retemplating?.close();
   rmSync(directory, { recursive: true, force: true });
 });
 
@@ -159,10 +162,7 @@ describe("/get_reward, as OpenRLHF calls it", () => {
 
   test("never gives NaN", async () => {
     const service = modelService(model);
-    const { fetch } = createApp(
-      { ...service, score: async () => [{ ...wanted[0]!, score: Number.NaN }] },
-      { text: () => openTextReader("raw", async () => chat) },
-    );
+    const { fetch } = createApp({ ...service, score: async () => [{ ...wanted[0]!, score: Number.NaN }] });
     const response = await fetch(
       new Request("http://localhost/get_reward", {
         method: "POST",
@@ -350,15 +350,83 @@ test("the routes are described", async () => {
   for (const path of [...routes, "/rerank", "/v1/rerank"]) expect(paths).toHaveProperty([path, "post"]);
 });
 
-test("a server that reads no text says how to start one that does", async () => {
-  const { fetch } = createApp(modelService(model));
-  const response = await fetch(
-    new Request("http://localhost/v1/score/evaluation", {
+describe("what asks for too much is refused before it is read", () => {
+  test("text with more messages than --max-messages, on every route that takes text", async () => {
+    await using short = await openRewardModel(directory, { threads: 1, maxMessages: 3 });
+    const base = await listen(short, 3);
+    const [text, longer] = [texts[0]!, texts[1]!];
+    const requests: [path: string, body: object][] = [
+      ["/get_reward", { query: [text, longer] }],
+      ["/v1/score/evaluation", { messages: [text, longer] }],
+      ["/classify", { input: [text, longer] }],
+      ["/slime", { prompt: prompts[1], response: "" }],
+      ["/slime", { prompt: CONVERSATIONS[1]!.slice(0, -1), response: "" }],
+      ["/slime", { prompt: Array(10_000).fill(user("Hi.")), response: "" }],
+    ];
+    for (const [path, body] of requests) {
+      const { status, answer } = await post(base, path, body);
+      expect([path, status, answer.error?.code]).toEqual([path, 413, "too-many-messages"]);
+      expect(answer.error.message).toMatch(/expected at most 3 messages, got/);
+    }
+    expect((await post(base, "/get_reward", { query: [text] })).status).toBe(200);
+  });
+
+  test("rollouts of many items, whatever they are", async () => {
+    const many = Array(1025).fill({ type: "reasoning" });
+    const rollout = { responses_create_params: { input: "Hi." }, response: { output: many } };
+    const { status, answer } = await post(raw, "/verify", rollout);
+    expect([status, answer.error.code]).toEqual([413, "too-many-messages"]);
+  });
+
+  test("a prompt counts once for each of its responses", async () => {
+    const long = "x".repeat(100_000);
+    const documents = Array(100).fill("a");
+    const { status, answer } = await post(raw, "/rerank", { query: long, documents });
+    expect([status, answer.error.code]).toEqual([413, "body-too-large"]);
+    expect(answer.error.message).toBe(
+      "prompt: expected at most 8388608 bytes, once for each of 100 responses, got 10000000",
+    );
+    const compared = await post(raw, "/v1/compare", { prompt: long, responses: documents });
+    expect([compared.status, compared.answer.error.code]).toEqual([413, "body-too-large"]);
+  });
+});
+
+test("text is passed on as it came: the server's own process neither renders nor tokenizes it", async () => {
+  const service = fakeService();
+  const { request } = createApp(service);
+  const send = (path: string, body: object) =>
+    request(path, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ model: "m", messages: texts }),
-    }),
-  );
-  expect(response.status).toBe(501);
-  expect(await response.json()).toMatchObject({ error: { remedy: expect.stringContaining("--text raw") } });
+      body: JSON.stringify(body),
+    });
+  await send("/get_reward", { query: ["a", "b"], prompts: ["c", "d"] });
+  await send("/v1/score/evaluation", { messages: ["e"] });
+  await send("/classify", { input: "f" });
+  await send("/slime", { prompt: "g", response: "h" });
+  await send("/slime", { prompt: [user("i")], response: "j" });
+  expect(service.asked).toEqual([
+    { text: "a", prompt: "c" },
+    { text: "b", prompt: "d" },
+    { text: "e" },
+    { text: "f" },
+    { text: "gh", prompt: "g" },
+    { prompt: [user("i")], response: "j" },
+  ]);
+});
+
+test("an objective named score does not take the score's place", async () => {
+  const score = fakeScore(CONVERSATIONS[0]!, 0) as Score;
+  const rewards = { score: 7, ...score.rewards };
+  const { request } = createApp(fakeService({ score: async () => [{ ...score, rewards }] }));
+  const response = await request("/slime/objectives", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ prompt: "a", response: "b" }),
+  });
+  expect(await response.json()).toEqual({
+    ...score.rewards,
+    score: score.score,
+    "objective:score": 7,
+  });
 });

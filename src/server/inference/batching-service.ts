@@ -247,8 +247,15 @@ export function startBatching(
 }
 
 /** Steering changes no rewards: it is applied here, so that requests with other mixtures share batches. */
-const steer = (result: Score | InputError, steering: Steering, model: ServedModel): Score | InputError =>
-  result instanceof InputError ? result : steerScore(result, steering, model);
+function steer(result: Score | InputError, steering: Steering, model: ServedModel): Score | InputError {
+  if (result instanceof InputError) return result;
+  try {
+    return steerScore(result, steering, model);
+  } catch (error) {
+    if (error instanceof InputError) return error; // Its numbers overflow, with this conversation's.
+    throw error;
+  }
+}
 
 const unavailable = () =>
   new Unavailable("model-unavailable", "model: expected a process that computes, got none that starts");

@@ -1,6 +1,6 @@
 // How many tokens a conversation will have, and how fast they go, learned from what was computed: whoever queues must not tokenize.
 
-import { isTokenized, type Message, type Scorable } from "../../chat/messages.ts";
+import { isDecoded, isTokenized, type Scorable } from "../../chat/messages.ts";
 import type { Score } from "../../reward-model.ts";
 
 export interface Pace {
@@ -27,7 +27,7 @@ export function startPace(processes: number): Pace {
     estimateTokens: (conversation) =>
       isTokenized(conversation)
         ? conversation.ids.length
-        : Math.ceil((bytesOf(conversation) * tokens) / bytes) + AROUND * conversation.length,
+        : Math.ceil((bytesOf(conversation) * tokens) / bytes) + AROUND * textsOf(conversation).length,
     estimateSeconds: (count) => Math.min((count * time) / timed / processes, LONGEST_SECONDS),
     learn(conversations, scores, seconds) {
       let [newBytes, newTokens, newTimed] = [0, 0, 0];
@@ -36,7 +36,7 @@ export function startPace(processes: number): Pace {
         newTimed += tokens;
         if (isTokenized(conversation)) continue; // It tells nothing of bytes.
         newBytes += bytesOf(conversation);
-        newTokens += Math.max(0, tokens - AROUND * conversation.length);
+        newTokens += Math.max(0, tokens - AROUND * textsOf(conversation).length);
       }
       // What tells nothing must not fade what is known: the ratios would become those of small numbers.
       if (newBytes > 0) {
@@ -51,5 +51,13 @@ export function startPace(processes: number): Pace {
   };
 }
 
-const bytesOf = (conversation: readonly Message[]): number =>
-  conversation.reduce((sum, { content }) => sum + Buffer.byteLength(content), 0);
+/** What a conversation is written in; of token ids nothing. */
+function textsOf(conversation: Scorable): string[] {
+  if (isTokenized(conversation)) return [];
+  if (!isDecoded(conversation)) return conversation.map(({ content }) => content);
+  if ("text" in conversation) return [conversation.text];
+  return [...textsOf(conversation.prompt), conversation.response];
+}
+
+const bytesOf = (conversation: Scorable): number =>
+  textsOf(conversation).reduce((sum, text) => sum + Buffer.byteLength(text), 0);

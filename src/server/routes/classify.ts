@@ -7,7 +7,22 @@ import { HttpError } from "../errors.ts";
 import { messagesSchema, readConversation } from "../schemas.ts";
 import { scoreWhole } from "../whole-batch.ts";
 
-const ids = z.array(z.int().nonnegative()).min(1);
+/** Checked as one: a schema for each of a million ids takes a second. */
+const ids = z
+  .unknown()
+  .check(({ value, issues }) => {
+    const bad = Array.isArray(value) ? value.findIndex((id) => !(Number.isInteger(id) && id >= 0)) : -1;
+    if (!Array.isArray(value) || value.length === 0)
+      issues.push({ code: "custom", message: "Invalid input: expected array", input: value });
+    else if (bad >= 0)
+      issues.push({
+        code: "custom",
+        message: "Invalid id: expected token id",
+        path: [bad],
+        input: value[bad],
+      });
+  })
+  .meta({ type: "array", items: { type: "integer", minimum: 0 }, minItems: 1 });
 const body = z
   .looseObject({
     model: z.string().nullish().meta({ description: "Not read: one model is served." }),
@@ -59,7 +74,7 @@ export function addClassifyRoute(app: ServerApp): void {
         throw invalid(`body: expected input or messages, got ${got}`, "send one of them");
       }
       const items =
-        messages === undefined ? await inputItems(app, input!) : [() => conversationOf(app, messages)];
+        messages === undefined ? inputItems(input as ClassifyInput) : [() => conversationOf(app, messages)];
       const scores = await scoreWhole(app, items, messages === undefined ? "input" : "messages", call);
       const tokens = scores.reduce((sum, score) => sum + score.tokens, 0);
       return {
@@ -74,14 +89,12 @@ export function addClassifyRoute(app: ServerApp): void {
   );
 }
 
-async function inputItems(
-  app: ServerApp,
-  input: string | number[] | string[] | number[][],
-): Promise<(() => Scorable)[]> {
+type ClassifyInput = string | number[] | string[] | number[][];
+
+function inputItems(input: ClassifyInput): (() => Scorable)[] {
   const many = typeof input === "string" || typeof input[0] === "number" ? [input] : input;
-  const text = many.some((item) => typeof item === "string") ? await app.text() : null;
   return (many as (string | number[])[]).map(
-    (item) => () => (typeof item === "string" ? text!.read(item) : { ids: item }),
+    (item) => () => (typeof item === "string" ? { text: item } : { ids: item }),
   );
 }
 

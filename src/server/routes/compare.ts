@@ -1,13 +1,14 @@
 // POST /v1/compare: responses to one prompt, ranked, and why.
 
 import { z } from "zod";
-import { type Message, validateMessages } from "../../chat/messages.ts";
+import { validateMessages } from "../../chat/messages.ts";
 import { explainedComparison } from "../../scoring/explanation.ts";
 import { compareScores, rankingChange } from "../../scoring/ranking.ts";
 import type { ServerApp } from "../app.ts";
 import { HttpError } from "../errors.ts";
-import { requireItems, requireTraceable } from "../limits.ts";
-import { readConversation, scoreSchema, scoringFields, scoringOptions } from "../schemas.ts";
+import { finiteScore } from "../finite-score.ts";
+import { refuseMessages, requireItems, requireShared, requireTraceable } from "../limits.ts";
+import { readMessages, scoreSchema, scoringFields, scoringOptions } from "../schemas.ts";
 
 const body = z.strictObject({
   prompt: z.unknown().meta({
@@ -66,18 +67,24 @@ export function addCompareRoute(app: ServerApp): void {
       }
       requireItems(responses.length, "responses", app.limits);
       const prompt =
-        typeof given === "string" ? [{ role: "user", content: given }] : validateMessages(given, "prompt");
-      const conversations = responses.map((content, index): Message[] => {
-        const answered = [...prompt, { role: "assistant", content }];
-        const conversation = readConversation(answered, `responses[${index}]`, app.limits);
-        if (conversation instanceof Error) throw conversation;
-        return conversation;
-      });
+        typeof given === "string"
+          ? [{ role: "user", content: given }]
+          : readMessages(given, "prompt", app.limits);
+      if (prompt instanceof Error) throw prompt;
+      const texts = prompt.map(({ content }) => content);
+      requireShared(texts.join(""), responses.length, app.limits);
+      const refusal = refuseMessages(prompt.length + 1, "prompt and response", app.limits);
+      if (refusal !== null) throw refusal;
+      const conversations = responses.map((content, index) => [
+        ...prompt,
+        ...validateMessages([{ role: "assistant", content }], `responses[${index}]`),
+      ]);
       requireTraceable(conversations, fields.trace, app.service.model);
       call.note({ items: responses.length });
       const options = { ...scoringOptions(fields), signal: call.signal };
       const scored = await app.service.score(conversations, options);
-      const scores = scored.map((result) => {
+      const scores = scored.map((given) => {
+        const result = finiteScore(given);
         if (result instanceof Error) throw result;
         return result;
       });

@@ -41,8 +41,7 @@ export function addGetRewardRoute(app: ServerApp): void {
           "send as many prompts as queries, or none",
         );
       }
-      const text = query.length === 0 ? null : await app.text();
-      const items = query.map((each, index) => () => text!.read(each, prompts[index]));
+      const items = query.map((text, index) => () => ({ text, prompt: prompts[index] }));
       const scores = await scoreWhole(app, items, "query", call);
       const rewards = scores.map(({ score }) => score);
       const logs = app.service.model.objectives.map(({ name }) => [

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import type { Call, ServerApp } from "../app.ts";
+import { requireItems, requireShared } from "../limits.ts";
 import { readConversation } from "../schemas.ts";
 import { scoreWhole } from "../whole-batch.ts";
 
@@ -29,6 +30,8 @@ const answers = z.object({
 
 export function addRerankRoutes(app: ServerApp): void {
   const rerank = async ({ query, documents, ...options }: z.output<typeof body>, call: Call) => {
+    requireItems(documents.length, "documents", app.limits);
+    requireShared(query, documents.length, app.limits);
     const texts = documents.map((each) => (typeof each === "string" ? each : each.text));
     const items = texts.map((content) => () => {
       const messages = [

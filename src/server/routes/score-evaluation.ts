@@ -28,8 +28,7 @@ export function addScoreEvaluationRoute(app: ServerApp): void {
       answers,
     },
     async ({ messages }, call) => {
-      const text = messages.length === 0 ? null : await app.text();
-      const items = messages.map((each) => () => text!.read(each));
+      const items = messages.map((text) => () => ({ text }));
       const scores = await scoreWhole(app, items, "messages", call);
       return {
         id: `scoreeval-${call.requestId}`,

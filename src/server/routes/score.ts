@@ -1,10 +1,10 @@
 // POST /v1/score: one conversation → its score; many → a score or an error for each.
 
 import { z } from "zod";
-import type { Message } from "../../chat/messages.ts";
 import { explainedScore } from "../../scoring/explanation.ts";
 import type { ServerApp } from "../app.ts";
 import { HttpError, toErrorBody } from "../errors.ts";
+import { finiteScore } from "../finite-score.ts";
 import { requireItems, requireTraceable } from "../limits.ts";
 import {
   errorSchema,
@@ -23,6 +23,7 @@ const item = z.unknown().meta({
       type: "object",
       properties: { id: {}, messages: { type: "array", items: { $ref: "#/components/schemas/Message" } } },
       required: ["messages"],
+      additionalProperties: false,
     },
   ],
 });
@@ -64,9 +65,12 @@ export function addScoreRoute(app: ServerApp): void {
       const items = conversations ?? [messages];
       requireItems(items.length, "conversations", app.limits);
       const read = items.map((value, index) => {
-        const { id, messages } = conversations === undefined ? { messages: value } : partsOf(value);
-        const what = conversations === undefined ? "messages" : `conversations[${index}]`;
-        return { id, conversation: readConversation(messages, what, app.limits) };
+        if (conversations === undefined)
+          return { id: undefined, conversation: readConversation(value, "messages", app.limits) };
+        const what = `conversations[${index}]`;
+        const { id, messages, ...unknown } = partsOf(value);
+        const refusal = refuseKeys(Object.keys(unknown), what);
+        return { id, conversation: refusal ?? readConversation(messages, what, app.limits) };
       });
       const sound = read.flatMap(({ conversation }) => (Array.isArray(conversation) ? [conversation] : []));
       requireTraceable(sound, fields.trace, app.service.model);
@@ -75,7 +79,7 @@ export function addScoreRoute(app: ServerApp): void {
       const scored = sound.length === 0 ? [] : await app.service.score(sound, options);
       const next = scored.values();
       const results = read.map(({ id, conversation }, index) => {
-        const result = Array.isArray(conversation) ? next.next().value! : conversation;
+        const result = Array.isArray(conversation) ? finiteScore(next.next().value!) : conversation;
         if (conversations === undefined && result instanceof Error) throw result;
         const named = id === undefined ? {} : { id };
         return result instanceof Error
@@ -90,6 +94,17 @@ export function addScoreRoute(app: ServerApp): void {
 /** Messages, or `{ id, messages }`. Anything else is given on as it is: whoever checks messages says what is wrong. */
 function partsOf(value: unknown): { readonly id?: unknown; readonly messages: unknown } {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return { messages: value };
-  const { id, messages } = value as { readonly id?: unknown; readonly messages?: Message[] };
-  return { id, messages };
+  return value as { readonly messages: unknown };
+}
+
+/** Nothing is dropped silently: a trace, say, is asked for beside the conversations. */
+function refuseKeys(unknown: readonly string[], what: string): HttpError | null {
+  if (unknown.length === 0) return null;
+  const got = unknown.map((key) => JSON.stringify(key)).join(", ");
+  return new HttpError(
+    422,
+    "invalid-request",
+    `${what}: expected id and messages, got ${got.slice(0, 200)}`,
+    "what holds for all conversations, like trace, stands beside conversations",
+  );
 }

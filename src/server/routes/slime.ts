@@ -1,9 +1,10 @@
 // POST /slime and /slime/objectives: what slime asks of --rm-url.
 
 import { z } from "zod";
-import { validateMessages } from "../../chat/messages.ts";
+import type { DecodedText } from "../../chat/messages.ts";
 import type { Score } from "../../reward-model.ts";
 import type { Call, ServerApp } from "../app.ts";
+import { readMessages } from "../schemas.ts";
 import { scoreWhole } from "../whole-batch.ts";
 
 const body = z.looseObject({
@@ -17,11 +18,12 @@ const body = z.looseObject({
 
 export function addSlimeRoutes(app: ServerApp): void {
   const scoreSample = async ({ prompt, response }: z.output<typeof body>, call: Call): Promise<Score> => {
-    const text = await app.text();
-    const read = () =>
-      typeof prompt === "string"
-        ? text.read(prompt + response, prompt)
-        : text.readAnswer(validateMessages(prompt, "prompt"), response);
+    const read = (): DecodedText => {
+      if (typeof prompt === "string") return { text: prompt + response, prompt };
+      const messages = readMessages(prompt, "prompt", app.limits);
+      if (messages instanceof Error) throw messages;
+      return { prompt: messages, response };
+    };
     const [score] = await scoreWhole(app, [read], "sample", call);
     return score!;
   };
@@ -38,13 +40,18 @@ export function addSlimeRoutes(app: ServerApp): void {
     {
       path: "/slime/objectives",
       summary: "The reward of a sample for slime, with its objectives",
-      description: "For --reward-key score, or --reward-key and the name of an objective.",
+      description:
+        "For --reward-key score, or --reward-key and the name of an objective. An objective named score is `objective:score`.",
       body,
       answers: z.object({ score: z.number() }).catchall(z.number()),
     },
     async (sample, call) => {
       const { score, rewards } = await scoreSample(sample, call);
-      return { ...rewards, score };
+      const named = Object.entries(rewards).map(([name, reward]) => [
+        name === "score" ? "objective:score" : name,
+        reward,
+      ]);
+      return { score, ...Object.fromEntries(named) };
     },
   );
 }

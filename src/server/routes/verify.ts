@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Message } from "../../chat/messages.ts";
 import { InputError } from "../../errors.ts";
 import type { ServerApp } from "../app.ts";
+import { type Limits, refuseMessages } from "../limits.ts";
 import { readConversation } from "../schemas.ts";
 import { scoreWhole } from "../whole-batch.ts";
 
@@ -34,7 +35,7 @@ export function addVerifyRoute(app: ServerApp): void {
     },
     async (rollout, call) => {
       const read = () => {
-        const conversation = readConversation(messagesOf(rollout), "rollout", app.limits);
+        const conversation = readConversation(messagesOf(rollout, app.limits), "rollout", app.limits);
         if (conversation instanceof Error) throw conversation;
         return conversation;
       };
@@ -44,8 +45,14 @@ export function addVerifyRoute(app: ServerApp): void {
   );
 }
 
-function messagesOf({ responses_create_params: params, response }: z.output<typeof body>): Message[] {
+function messagesOf(
+  { responses_create_params: params, response }: z.output<typeof body>,
+  limits: Limits,
+): Message[] {
   const { input, instructions } = params;
+  const items = (typeof input === "string" ? 1 : input.length) + response.output.length;
+  const refusal = refuseMessages(items, "items", limits);
+  if (refusal !== null) throw refusal;
   const system: Message[] = instructions ? [{ role: "system", content: instructions }] : [];
   const prompt = typeof input === "string" ? [{ role: "user", content: input }] : messagesIn(input, "input");
   return [...system, ...prompt, ...messagesIn(response.output, "output")];
