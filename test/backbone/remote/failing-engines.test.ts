@@ -69,6 +69,17 @@ describe("what fails in passing is sent again", () => {
     expect(refused).toBeLessThan(16);
   });
 
+  test.each([429, 503])("status %s, whatever words it comes with", async (status) => {
+    const before: FakeEngineOptions["before"] = (_, response, count) => {
+      if (count % 2 === 1) return false;
+      response.writeHead(status).end("your rate exceeds the limit");
+      return true;
+    };
+    await using served = await engine({ before });
+    await using remote = await open(served.host, { timing: PATIENT });
+    expect(await remote.hiddenStates(requests.slice(0, 4))).toEqual(expected.slice(0, 4));
+  });
+
   test.each([
     ["status 503", 503],
     ["status 502", 502],
