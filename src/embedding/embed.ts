@@ -115,7 +115,8 @@ export interface EmbedProgress {
  * @returns The manifest; `complete` is false if the signal was aborted. Of a shard: the manifest with its parts alone,
  *   `complete` false, or that of the set if it is complete already.
  * @throws {InputError} If the data has no usable row or changes meanwhile, an objective is unknown, the directory holds
- *   something else or cannot be written (`output-not-empty`, `bad-output`, `disk-full`), another process is at it (`set-in-use`), or the backbone gives no finite state (`not-finite`).
+ *   something else or cannot be written (`output-not-empty`, `bad-output`, `disk-full`), another process is at it (`set-in-use`), or
+ *   the backbone gives no finite states (`not-finite`).
  *
  * Memory: two parts, one that is computed and one that is written, `partRows · H` floats each (three times that for pairs; for
  * best-of-N one vector per response and per prompt), and the token ids of two. Cost of a shard beside its parts: one parse of all data. Source: the reference's stage-1 and stage-2

@@ -3,7 +3,14 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { type BusyLock, describeOwner, type HeldLock, isHeld, takeOver, tryLock } from "../checkpoint/file-lock.ts";
+import {
+  type BusyLock,
+  describeOwner,
+  type HeldLock,
+  isHeld,
+  takeOver,
+  tryLock,
+} from "../checkpoint/file-lock.ts";
 import { HEARTBEAT_MS } from "../checkpoint/heartbeat.ts";
 import { InputError } from "../errors.ts";
 import { type Shard, shardParts, showShard } from "./shard.ts";

@@ -5,7 +5,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { type BusyLock, type HeldLock, isHeld, type LockOwner, tryLock } from "../../src/checkpoint/file-lock.ts";
+import {
+  type BusyLock,
+  type HeldLock,
+  isHeld,
+  type LockOwner,
+  tryLock,
+} from "../../src/checkpoint/file-lock.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "armorm-lock-"));
 const path = join(folder, "a.lock");
@@ -53,7 +59,9 @@ onLinux("a lock", () => {
   });
 
   test("of a process that has ended and that its parent has not noticed is taken over", async () => {
-    const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
+    const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 60"], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
     const pid = Number(await new Promise((resolve) => parent.stdout.once("data", resolve)));
     await expect.poll(() => readFileSync(`/proc/${pid}/stat`, "utf8")).toMatch(/\) Z /);
     await leaveLock({ pid });

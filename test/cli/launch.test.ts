@@ -1,6 +1,15 @@
 // What is submitted to clusters, without one: scripts, manifests, and refusals. A real Slurm: slurm.test.ts.
 
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -149,7 +158,10 @@ test("what Slurm refuses leaves no folder in the way of the same command, mended
   expect(kept.stderr).toMatch(/its shards are in the queue as job (\d+), which could not be cancelled/);
   const launched = JSON.parse(readFileSync(at("refused.launch/launch.json"), "utf8"));
   expect(launched.jobs).toEqual({ shards: String(arrays + 1), merge: null });
-  const again = await launch(["slurm", "--resume", "refused.launch"], { ...fake, QUEUED: String(arrays + 1) });
+  const again = await launch(["slurm", "--resume", "refused.launch"], {
+    ...fake,
+    QUEUED: String(arrays + 1),
+  });
   expect(again).toMatchObject({ code: 2, stderr: expect.stringMatching(/got job \d+ in the queue/) });
   rmSync(at("refused.launch"), { recursive: true });
   expect(await start({})).toMatchObject({ code: 0 });

@@ -4,9 +4,9 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { openChat } from "../../src/chat/chat.ts";
 import { EMBEDDED_DIRECTORY } from "../../src/checkpoint/location.ts";
 import { readSafetensors, writeSafetensors } from "../../src/checkpoint/safetensors.ts";
-import { openChat } from "../../src/chat/chat.ts";
 import { openBackbone } from "../../src/index.ts";
 import { startEngine } from "../backbone/remote/fake-engine.ts";
 import { type Column, conversations, doubles, lists, parquetBytes, strings } from "../data/parquet-file.ts";
@@ -194,6 +194,21 @@ test("a rating outside the declared scale, and a conversation that is too long",
   await expectCounted("ratings", long, "long", { rowsOut: 2, rejected: "tokens" }, "--max-tokens", "100");
 });
 
+test("a shard with a row that is rejected is done: exit code 0, again too, and merge names the row", async () => {
+  const data = write("sharded.jsonl", [rating(0), rating(1, { response: undefined }), rating(2)]);
+  const whole = await embed("ratings", data, "sharded-whole", "--part-rows", "1");
+  expect(whole.code).toBe(2);
+  for (const shard of ["1/3", "2/3", "3/3", "2/3"]) {
+    const { code } = await embed("ratings", data, "sharded", "--part-rows", "1", "--shard", shard);
+    expect(code, shard).toBe(0);
+  }
+  const merged = await runCli(["merge", at("sharded")]);
+  expect(merged).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/rejected, invalid: 1 \(the first: /),
+  });
+});
+
 describe("a row whose states are not finite is counted with an example, and fatal under --strict; the others keep their bytes", () => {
   const rows = [rating(0), rating(1, { response: "Ω".repeat(20) }), rating(2)];
   const data = write("one-nan.jsonl", rows);
@@ -236,7 +251,10 @@ describe("a row whose states are not finite is counted with an example, and fata
     const begin = chat.encodeText("").length;
     for (const id of chat.encodeText("Ω").slice(begin)) damaged.fill(nan as never, id * H, (id + 1) * H);
     rmSync(path);
-    await writeSafetensors(path, new Map(tensors).set(name, { ...table, data: damaged as typeof table.data }));
+    await writeSafetensors(
+      path,
+      new Map(tensors).set(name, { ...table, data: damaged as typeof table.data }),
+    );
     const local = ["--backbone", at("hole"), "--dtype", "f32"];
     await expectCounted("ratings", data, "hole-row", wanted, ...local);
     await expectOthersKept("hole-row");

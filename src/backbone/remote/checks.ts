@@ -62,7 +62,12 @@ export function checkAnswer(
 export const notFinite = (expected: Expected): InputError =>
   refusal(expected, "not-finite", "finite hidden states", "NaN or infinity");
 
-const refusal = ({ endpoint, dialect, pooling }: Expected, fault: Fault, what: string, got: string): InputError =>
+const refusal = (
+  { endpoint, dialect, pooling }: Expected,
+  fault: Fault,
+  what: string,
+  got: string,
+): InputError =>
   new InputError(
     `remote-${fault}`,
     `${endpoint}: expected ${what}, got ${got}`,

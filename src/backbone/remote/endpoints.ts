@@ -78,7 +78,8 @@ export class Endpoints {
       const free = this.all.filter(
         ({ active, limit, failures, restsUntil }) => active < (failures > 0 ? 1 : limit) && restsUntil <= now,
       );
-      if (free.length > 0) return this.begin(free.reduce((best, one) => (load(one) < load(best) ? one : best)));
+      if (free.length > 0)
+        return this.begin(free.reduce((best, one) => (load(one) < load(best) ? one : best)));
       const rests = this.all.map(({ restsUntil }) => restsUntil).filter((until) => until > now);
       await this.#change(rests.length > 0 ? Math.min(...rests) - now : null, signal);
     }

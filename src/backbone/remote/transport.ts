@@ -156,7 +156,10 @@ export class Transport {
     if (!ok && !isTransient(status, text)) throw refused(`${url}${path}`, status, text, this.#serve);
     if (!ok) {
       const retryAfterMs = retryAfter(headers["retry-after"]);
-      throw new Failure(`status ${status}${saying(text)}`, { retryAfterMs, busy: BUSY_STATUS.includes(status) });
+      throw new Failure(`status ${status}${saying(text)}`, {
+        retryAfterMs,
+        busy: BUSY_STATUS.includes(status),
+      });
     }
     try {
       return JSON.parse(text);
