@@ -14,6 +14,7 @@ import { describeDecoder } from "./architectures/families.ts";
 import { type ArithmeticOptions, type BackboneDtype, chooseArithmetic } from "./arithmetic.ts";
 import { type Decoder, linearMatrices } from "./decoder.ts";
 import { buildDecoderGraph } from "./decoder-graph.ts";
+import { lookForFinite } from "./finite-states.ts";
 import { availableMemory, mustCastLate, runBudget } from "./memory.ts";
 import { nextTokenLogits } from "./next-token-logits.ts";
 import { type Pack, packSequences, type Sequence } from "./packing.ts";
@@ -47,6 +48,11 @@ export interface HiddenStatesOptions {
    * taken; engines elsewhere do not say the last.
    */
   readonly onProgress?: (doneTokens: number, totalTokens: number, computedMs?: number) => void;
+  /**
+   * Give states that are not finite as they are, instead of throwing `not-finite`: the caller looks for them. Their sequences are
+   * computed twice, the second time alone. Still thrown where the first 256 sequences have none that is finite. Default false.
+   */
+  readonly keepNotFinite?: boolean;
 }
 
 export interface Backbone extends AsyncDisposable {
@@ -194,7 +200,6 @@ function localBackbone(
     if (pack.rows.length === 0) return members.map(() => new Float32Array(0));
     if (table.positions < pack.longest) table = ropeTable(rope, Math.min(maxTokens, 2 * pack.longest));
     const hidden = (await session.run(feedsOf(pack, table))).hidden!.data as Float32Array; // [R, H]
-    if (!hidden.every(Number.isFinite)) throw notFinite(about.dtype);
     return pack.rowsOf.map((rows) => {
       const result = new Float32Array(rows.length * hiddenSize);
       copyRows(hidden, rows, hiddenSize, result);
@@ -210,7 +215,7 @@ function localBackbone(
     close,
     [Symbol.asyncDispose]: close,
     nextTokenLogits: (requests, options) => nextTokenLogits(backbone, decoder, requests, options),
-    async hiddenStates(requests, { signal, onProgress } = {}) {
+    async hiddenStates(requests, { signal, onProgress, keepNotFinite = false } = {}) {
       const sequences = requests.map((request) => sequenceOf(request, decoder));
       const results: Float32Array[] = new Array(sequences.length);
       const totalTokens = countTokens(sequences);
@@ -219,11 +224,16 @@ function localBackbone(
         sequences.map(({ ids }) => ids),
         runBudget(decoder, availableMemory()),
       );
+      const compute = (members: readonly Sequence[]) =>
+        computeOrSplit(members, computeRows, ({ ids }) => ids.length);
+      const look = lookForFinite(keepNotFinite);
+      const refusal = () => notFinite(about.dtype);
       for (const run of runs) {
         signal?.throwIfAborted();
         const members = run.map((index) => sequences[index]!);
         const started = performance.now();
-        const rows = await computeOrSplit(members, computeRows, ({ ids }) => ids.length);
+        const computed = await compute(members);
+        const rows = await look(members, computed, refusal, async (one) => (await compute([one]))[0]!);
         computedMs += performance.now() - started;
         run.forEach((index, i) => {
           results[index] = rows[i]!;

@@ -1,13 +1,13 @@
 // Locks between processes, on one machine or several that share a file system: a file that names its owner.
 
 import { randomUUID } from "node:crypto";
-import { readlinkSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 import { link, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { startHeartbeat } from "./heartbeat.ts";
-import { isProcessAlive } from "./process-alive.ts";
+import { isProcessAlive, processStart } from "./process-alive.ts";
 
 /** Of several who take a lock over at once, the last one finds its own name there after this time. */
 const SETTLE_MS = 200;
@@ -17,6 +17,10 @@ export interface LockOwner {
   readonly host: string;
   /** What the process number counts in: containers of one host name count processes each for themselves. */
   readonly processes?: string;
+  /** What the machine drew when it started: two machines may have one name. */
+  readonly boot?: string;
+  /** When the process started, by {@link processStart}; null where the system does not say. */
+  readonly started?: string | null;
   /** When the lock was taken, ISO 8601. */
   readonly since: string;
   readonly token: string;
@@ -31,39 +35,58 @@ export interface HeldLock extends AsyncDisposable {
 export interface BusyLock {
   /** Null while its file is being written. */
   readonly owner: LockOwner | null;
-  /** When the owner was last heard of, by the clock of its file. */
-  readonly heardMs: number;
+  /** Whether the owner is known to be at work: a process of this machine. Of others, only a touch of the file says so. */
+  readonly alive: boolean;
+  /** When the file was touched, by a clock that may be the owner's: good for seeing that it changes, and for nothing else. */
+  readonly touchedMs: number;
 }
 
 /**
  * Takes a lock, or says who has it. Does not wait.
  *
- * A lock is nobody's when its owner's process is gone on this machine, or when its file has not been touched for
- * `staleMs`; it is then taken over by renaming a new file over it. Owners touch it every ten seconds.
+ * A lock is nobody's when its owner's process is gone on this machine; it is then taken over by renaming a new file over it. Owners
+ * touch it every ten seconds: where that does not happen for long enough, by the clock of whoever watches, `takeOver` is for them.
  */
-export async function tryLock(path: string, staleMs: number): Promise<HeldLock | BusyLock> {
+export async function tryLock(path: string): Promise<HeldLock | BusyLock> {
   await mkdir(dirname(path), { recursive: true });
   const text = JSON.stringify(thisProcess());
   if (await create(path, text)) return held(path, text, null);
   const stats = await stat(path).catch(() => null);
-  if (stats === null) return { owner: null, heardMs: Date.now() }; // just released
+  if (stats === null) return await tryLock(path); // just released
   const owner = await readOwner(path);
-  const gone = owner !== null && isHere(owner) && !isProcessAlive(owner.pid);
-  if (!gone && Date.now() - stats.mtimeMs <= staleMs) return { owner, heardMs: stats.mtimeMs };
-  return (await takeLock(path, text, owner)) ?? { owner: await readOwner(path), heardMs: Date.now() };
+  const life = owner === null ? "unknown" : lifeOf(owner);
+  if (life !== "gone") return { owner, alive: life === "alive", touchedMs: stats.mtimeMs };
+  return (await takeLock(path, text, owner)) ?? (await lockOf(path));
 }
 
 /** Takes the lock of an owner who has been silent for too long, or says who was quicker. */
 export async function takeOver({ owner }: BusyLock, path: string): Promise<HeldLock | BusyLock> {
-  const text = JSON.stringify(thisProcess());
-  return (await takeLock(path, text, owner)) ?? { owner: await readOwner(path), heardMs: Date.now() };
+  return (await takeLock(path, JSON.stringify(thisProcess()), owner)) ?? (await lockOf(path));
 }
+
+/** Of somebody who was quicker a moment ago. */
+const lockOf = async (path: string): Promise<BusyLock> => ({
+  owner: await readOwner(path),
+  alive: true,
+  touchedMs: Date.now(),
+});
 
 export const isHeld = (lock: HeldLock | BusyLock): lock is HeldLock => "previous" in lock;
 
-/** Whether the owner is a process of this machine, whose number says whether it lives. */
-export const isHere = ({ host, processes }: LockOwner): boolean =>
-  host === hostname() && (processes ?? processNumbers()) === processNumbers();
+/** Whether the owner's process is at work, as far as this machine can tell. */
+function lifeOf(owner: LockOwner): "alive" | "gone" | "unknown" {
+  if (!isHere(owner)) return "unknown";
+  if (!isProcessAlive(owner.pid)) return "gone";
+  const started = processStart(owner.pid);
+  if (started === null || owner.started === undefined || owner.started === null) return "unknown";
+  return started === owner.started ? "alive" : "gone"; // another process has its number by now
+}
+
+/** Whether the owner's number is one of this machine, and of this container. */
+const isHere = ({ host, processes, boot }: LockOwner): boolean =>
+  host === hostname() &&
+  (processes ?? processNumbers()) === processNumbers() &&
+  (boot ?? machineStart()) === machineStart();
 
 /** `process 4711 on node-3 (since 2026-01-02T03:04:05.678Z)` */
 export const describeOwner = (owner: LockOwner | null): string =>
@@ -75,6 +98,8 @@ const thisProcess = (): LockOwner => ({
   pid: process.pid,
   host: hostname(),
   processes: processNumbers(),
+  boot: machineStart(),
+  started: processStart(process.pid),
   since: new Date().toISOString(),
   token: randomUUID(),
 });
@@ -84,6 +109,15 @@ function processNumbers(): string {
     return readlinkSync("/proc/self/ns/pid");
   } catch {
     return ""; // systems without such namespaces
+  }
+}
+
+/** The first namespace of processes has one number on all machines; this is none. */
+function machineStart(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  } catch {
+    return ""; // systems that draw none
   }
 }
 

@@ -81,6 +81,8 @@ export function embedCommand(): Command {
     .addHelpText(
       "after",
       `
+Exit code 2 if rows were rejected as invalid; of a shard 0, since its rows are accounted for and armorm merge names them.
+
 Examples:
   armorm embed --backbone tiny --data ratings.jsonl --out embedded/ratings
   armorm embed --backbone ./Llama-3-8B --data helpsteer=hs.jsonl.gz ultra=uf.parquet --out embedded/ratings
@@ -130,9 +132,9 @@ async function run(flags: EmbedFlags): Promise<void> {
   const { first, end } = shardParts(shard ?? WHOLE, countParts(manifest));
   const empty = manifest.rowsOut === 0 && end > first;
   if (empty) note("no row could be embedded");
-  if (empty || manifest.rejections.some((row) => row.kind === "invalid")) {
-    process.exitCode = EXIT.badInput;
-  }
+  // A shard whose rows are accounted for is done: started again, as clusters do with what fails, it would reject the same ones.
+  const rejected = empty || manifest.rejections.some((row) => row.kind === "invalid");
+  if (rejected && shard === undefined) process.exitCode = EXIT.badInput;
   if (!manifest.complete && manifest.parts.length < end - first)
     throw new Interrupted(`stopped; the same command continues ${flags.out}`);
 }

@@ -56,7 +56,7 @@ export function slurmCommand(): Command {
         .default(1)
         .hideHelp(),
     )
-    .option("--dry-run", "print the scripts and submit nothing")
+    .option("--dry-run", "print the scripts; submit and merge nothing")
     .action(run)
     .addHelpText(
       "after",
@@ -125,19 +125,20 @@ async function resume(folder: string, words: readonly string[], flags: SlurmFlag
       "wait for it, or cancel it with scancel",
     );
   }
-  const merged = await mergeBegun(launch);
+  const merged = await mergeBegun(launch, flags.dryRun ?? false);
   if (merged?.manifest) return printManifest(merged.manifest, launch.out);
+  if (merged?.missing.length === 0) return print(`# every part is there: without --dry-run they are merged`);
   if (merged !== null) printMissing(launch.out, merged.missing, merged.partCount);
   const shards = await shardsToSubmit(launch, merged);
   if (flags.dryRun) return printScripts(folder, launch, shards);
   printSubmitted(folder, await submit(folder, launch, shards, flags.attempt), shards);
 }
 
-/** Null where no shard has begun. */
-async function mergeBegun({ out }: SlurmLaunch): Promise<MergeResult | null> {
+/** Merges what shards have made, or says what it would find; null where no shard has begun. */
+async function mergeBegun({ out }: SlurmLaunch, verifyOnly: boolean): Promise<MergeResult | null> {
   const { mergeShards } = await import("../embedding/merge-shards.ts");
   try {
-    return await mergeShards(out, { onNote: note });
+    return await mergeShards(out, { verifyOnly, onNote: note });
   } catch (error) {
     if (error instanceof InputError && error.code === "not-an-embedding-set") return null;
     throw error;

@@ -1,7 +1,8 @@
 // A launch on Slurm: its folder, its scripts, and the commands of Slurm.
 
 import { spawnSync } from "node:child_process";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "../errors.ts";
 import { shellWords } from "./shell-words.ts";
@@ -25,8 +26,8 @@ export interface SlurmLaunch {
   readonly memory: string | null;
   /** Further options of sbatch. */
   readonly sbatch: readonly string[];
-  /** Of the last submission. */
-  readonly jobs: { readonly shards: string; readonly merge: string } | null;
+  /** Of the last submission; `merge` is null until it is submitted too. */
+  readonly jobs: { readonly shards: string; readonly merge: string | null } | null;
 }
 
 const FILE = "launch.json";
@@ -61,7 +62,7 @@ export function shardScript(folder: string, launch: SlurmLaunch): string {
     ...(cpus === null ? [] : [`--cpus-per-task=${cpus}`]),
     ...(memory === null ? [] : [`--mem=${memory}`]),
   ];
-  const log = join(folder, "logs", "shard-%a-%A.log");
+  const log = logFile(folder, "shard-%a-%A.log");
   return script(launch, "armorm-embed", log, resources, [
     `${armorm("embed", ...embed)} --shard "$SLURM_ARRAY_TASK_ID/${shards}"`,
   ]);
@@ -69,11 +70,25 @@ export function shardScript(folder: string, launch: SlurmLaunch): string {
 
 /** The script after the `attempt`-th submission: merge, and submit what is missing unless this was the last one. */
 export function mergeScript(folder: string, launch: SlurmLaunch, attempt: number): string {
-  const log = join(folder, "logs", `merge-${attempt}-%j.log`);
+  const log = logFile(folder, `merge-${attempt}-%j.log`);
   const again = ["launch", "slurm", "--resume", folder, "--attempt", String(attempt + 1)];
   const last = attempt >= launch.attempts;
   return script(launch, "armorm-merge", log, [], [last ? armorm("merge", launch.out) : armorm(...again)]);
 }
+
+/** @throws {InputError} `bad-launch` for a path that Slurm would not read as it is. */
+function logFile(folder: string, name: string): string {
+  if (!/[\\\n]/.test(folder)) return join(folder.replaceAll("%", "%%"), "logs", name);
+  throw new InputError(
+    "bad-launch",
+    `launch: expected a folder without backslashes and line breaks, which Slurm cannot write logs to, got ${JSON.stringify(folder)}`,
+    "choose another --folder",
+  );
+}
+
+/** An option as Slurm reads it behind `#SBATCH`. */
+const directive = (option: string): string =>
+  /^[\w@%+=:,./-]+$/.test(option) ? option : `"${option.replace(/["\\]/g, "\\$&")}"`;
 
 function script(
   { partition, time, sbatch, workingDirectory }: SlurmLaunch,
@@ -92,14 +107,17 @@ function script(
   ];
   return [
     "#!/bin/bash",
-    ...options.map((option) => `#SBATCH ${/\s/.test(option) ? `"${option}"` : option}`),
+    ...options.map((option) => `#SBATCH ${directive(option)}`),
     `cd ${shellWords([workingDirectory])} || exit 1`,
     ...lines,
     "",
   ].join("\n");
 }
 
-/** Submits the array of these shards and the merge after it, which runs however they end. Keeps the job numbers. */
+/**
+ * Submits the array of these shards and the merge after it, which runs however they end. Keeps the job numbers, that of the array
+ * before the merge is submitted. Where Slurm refuses either of them nothing is left in the queue, and no folder that was not there.
+ */
 export async function submit(
   folder: string,
   launch: SlurmLaunch,
@@ -107,14 +125,38 @@ export async function submit(
   attempt: number,
 ): Promise<SlurmLaunch> {
   const [shardFile, mergeFile] = [join(folder, "shard.sh"), join(folder, `merge-${attempt}.sh`)];
-  await writeLaunch(folder, launch);
-  await writeFile(shardFile, shardScript(folder, launch));
-  await writeFile(mergeFile, mergeScript(folder, launch, attempt));
-  const array = sbatch([`--array=${ranges(shards)}`, shardFile]);
-  const merge = sbatch([`--dependency=afterany:${array}`, mergeFile]);
-  const submitted = { ...launch, jobs: { shards: array, merge } };
-  await writeLaunch(folder, submitted);
-  return submitted;
+  const [shardText, mergeText] = [shardScript(folder, launch), mergeScript(folder, launch, attempt)];
+  const isNew = !existsSync(folder);
+  try {
+    await writeLaunch(folder, launch);
+    await writeFile(shardFile, shardText);
+    await writeFile(mergeFile, mergeText);
+    const array = sbatch([`--array=${ranges(shards)}`, shardFile]);
+    await writeLaunch(folder, { ...launch, jobs: { shards: array, merge: null } });
+    const merge = sbatchOrCancel(array, [`--dependency=afterany:${array}`, mergeFile]);
+    const submitted = { ...launch, jobs: { shards: array, merge } };
+    await writeLaunch(folder, submitted);
+    return submitted;
+  } catch (error) {
+    const queued = error instanceof InputError && error.code === "array-queued";
+    if (isNew && !queued) await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** Submits what depends on an array, or takes the array back. */
+function sbatchOrCancel(array: string, words: readonly string[]): string {
+  try {
+    return sbatch(words);
+  } catch (error) {
+    const cancelled = spawnSync("scancel", [array], { encoding: "utf8" }).status === 0;
+    if (cancelled) throw error;
+    throw new InputError(
+      "array-queued",
+      `${(error as Error).message}; its shards are in the queue as job ${array}, which could not be cancelled`,
+      `cancel them (scancel ${array}), or wait until they have ended, and give --resume`,
+    );
+  }
 }
 
 /** `1-3,5,8-9` */
@@ -151,7 +193,7 @@ function sbatch(words: readonly string[]): string {
 
 /** Jobs of a launch that Slurm still holds, other than the one that asks. */
 export function unfinishedJobs({ jobs }: SlurmLaunch): string[] {
-  const ids = jobs === null ? [] : [jobs.shards, jobs.merge];
+  const ids = jobs === null ? [] : [jobs.shards, ...(jobs.merge === null ? [] : [jobs.merge])];
   return ids.filter((id) => {
     if (id === process.env.SLURM_JOB_ID) return false;
     // Slurm forgets jobs after a while, and then refuses to know the number.

@@ -22,7 +22,7 @@ export function startTiming() {
   const started = performance.now();
   let [backboneMs, conversations, tokens] = [0, 0, 0];
   return {
-    /** As `backbone.hiddenStates`. */
+    /** As `backbone.hiddenStates`, which gives states that are not finite too. */
     async compute(
       backbone: Backbone,
       requests: readonly HiddenStatesRequest[],
@@ -33,6 +33,7 @@ export function startTiming() {
       let inRuns: number | null = null;
       const states = await backbone.hiddenStates(requests, {
         signal,
+        keepNotFinite: true,
         onProgress: (done, total, computedMs = Number.NaN) => {
           if (!Number.isNaN(computedMs)) inRuns = computedMs;
           onProgress(done, total);

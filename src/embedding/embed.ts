@@ -17,6 +17,7 @@ import { requireUnchanged, stampData } from "./data-stamp.ts";
 import { type EmbedStopwatch, type EmbedTiming, startTiming } from "./embed-timing.ts";
 import type { EncodeContext } from "./encode.ts";
 import { type EncodedPart, encodedParts } from "./encoded-parts.ts";
+import { rejectNotFinite } from "./finite-rows.ts";
 import {
   type ChatSettings,
   type EmbeddingKind,
@@ -114,7 +115,8 @@ export interface EmbedProgress {
  * @returns The manifest; `complete` is false if the signal was aborted. Of a shard: the manifest with its parts alone,
  *   `complete` false, or that of the set if it is complete already.
  * @throws {InputError} If the data has no usable row or changes meanwhile, an objective is unknown, the directory holds
- *   something else or cannot be written (`output-not-empty`, `bad-output`, `disk-full`), or another process is at it (`set-in-use`).
+ *   something else or cannot be written (`output-not-empty`, `bad-output`, `disk-full`), another process is at it (`set-in-use`), or
+ *   the backbone gives no finite states (`not-finite`).
  *
  * Memory: two parts, one that is computed and one that is written, `partRows · H` floats each (three times that for pairs; for
  * best-of-N one vector per response and per prompt), and the token ids of two. Cost of a shard beside its parts: one parse of all data. Source: the reference's stage-1 and stage-2
@@ -201,7 +203,7 @@ async function embedParts(run: Run, plan: (size: RunSize) => EmbedPlan): Promise
       if (part.there) parts.push(part.there);
       else {
         parts.push(
-          await embedPart(run, part, writer, ({ share, ...computed }) => {
+          await embedPart(run, part, writer, parts.some(hasRows), ({ share, ...computed }) => {
             const begin = part.index * set.partRows;
             const rows = begin + Math.round((part.endRow - begin) * share) - firstRow;
             options.onProgress?.({ rows, totalRows: endRow - firstRow, ...computed });
@@ -239,16 +241,19 @@ interface PartProgress {
   readonly tokens: number;
 }
 
+const hasRows = ({ rows }: PartSummary): boolean => rows > 0;
+
 /** Computes a part and begins to write it. */
 async function embedPart(
   { backbone, set, options, check, timing }: Run,
-  { index, rows, rejections }: EncodedPart<PartSummary>,
+  encoded: EncodedPart<PartSummary>,
   writer: PartWriter,
+  begun: boolean,
   onProgress: (progress: PartProgress) => void,
 ): Promise<PartSummary> {
-  const requests = rows.flatMap((row) => row.requests);
+  const requests = encoded.rows.flatMap((row) => row.requests);
   const [conversations, tokens] = [timing.conversations(), timing.tokens()];
-  const states = await timing.compute(backbone, requests, writer.failed, (done, total) => {
+  const computed = await timing.compute(backbone, requests, writer.failed, (done, total) => {
     const share = total === 0 ? 1 : done / total;
     onProgress({
       share,
@@ -256,8 +261,10 @@ async function embedPart(
       tokens: tokens + done,
     });
   });
+  const { strict = false } = options;
+  const { rows, states, rejections } = rejectNotFinite(encoded, computed, { strict, begun });
   await writer.done(); // Before it there is memory for no third part.
-  const { file, id } = describePart(set, index);
+  const { file, id } = describePart(set, encoded.index);
   const part = { file, id, rows: rows.map(({ info }) => info), rejections };
   const tensors = toTensors(set.kind, rows, states, backbone.hiddenSize);
   writer.begin(async () => {

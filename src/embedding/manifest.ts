@@ -19,7 +19,7 @@ export interface ObjectiveSummary {
   readonly scale?: RatingScale;
 }
 
-/** A row that was not embedded. `invalid`: it could not be read; `too-long`: it exceeds the token limit. */
+/** A row that was not embedded. `invalid`: it could not be read, or its states are not finite; `too-long`: beyond the token limit. */
 export interface Rejection {
   /** Number of the row over all data files, from 0. */
   readonly row: number;

@@ -19,6 +19,8 @@ import { isJournalFile, readJournals, type ShardJournal } from "./shard-journal.
 export interface MergeOptions {
   /** Folders in which shards have written; their parts are linked into the set, or copied where that cannot be. Default: none. */
   readonly from?: readonly string[];
+  /** Only say what is missing: nothing is made complete, written or deleted, and `manifest` is null. Default false. */
+  readonly verifyOnly?: boolean;
   readonly onProgress?: (parts: number, totalParts: number) => void;
   /** Called when a lock of a process that is gone is taken over, or one of another machine is watched. */
   readonly onNote?: (line: string) => void;
@@ -41,9 +43,9 @@ export interface MissingPart {
 }
 
 export interface MergeResult {
-  /** Of the complete set; null while parts are missing. */
+  /** Of the complete set; null while parts are missing, or where nothing was to be merged. */
   readonly manifest: EmbeddingManifest | null;
-  /** By shard, in order; empty when the set is complete. */
+  /** By shard, in order; empty when no part is missing. */
   readonly missing: readonly MissingParts[];
   readonly partCount: number;
 }
@@ -75,7 +77,7 @@ async function mergeHeld(
   out: string,
   directories: readonly string[],
   set: EmbeddingManifest,
-  { onProgress }: MergeOptions,
+  { onProgress, verifyOnly = false }: MergeOptions,
 ): Promise<MergeResult> {
   const partCount = countParts(set);
   const journals = (await Promise.all(directories.map(readJournals))).flat();
@@ -99,7 +101,7 @@ async function mergeHeld(
     if (parts.length === before) missing.push({ index, file, damage });
     onProgress?.(index + 1, partCount);
   }
-  if (missing.length > 0)
+  if (missing.length > 0 || verifyOnly)
     return { manifest: null, missing: byShard(missing, journals, partCount), partCount };
 
   for (const [i, { file }] of parts.entries()) if (places[i] !== out) await bring(places[i]!, out, file);

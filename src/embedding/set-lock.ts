@@ -1,16 +1,24 @@
 // Nobody else embeds the same parts at the same time.
 
-import { readdir, stat } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { describeOwner, type HeldLock, isHeld, isHere, takeOver, tryLock } from "../checkpoint/file-lock.ts";
+import {
+  type BusyLock,
+  describeOwner,
+  type HeldLock,
+  isHeld,
+  takeOver,
+  tryLock,
+} from "../checkpoint/file-lock.ts";
 import { HEARTBEAT_MS } from "../checkpoint/heartbeat.ts";
 import { InputError } from "../errors.ts";
 import { type Shard, shardParts, showShard } from "./shard.ts";
 
-/** A lock untouched for this long is nobody's, whatever the clocks of two machines say about each other. */
-const STALE_MS = 5 * 60_000;
-/** An owner on another machine that has not touched its lock while it was watched for this long is gone. */
+/**
+ * An owner on another machine that has not touched its lock while it was watched for this long is gone. When it did so before says
+ * nothing: the clocks of two machines need not agree.
+ */
 const QUIET_MS = 9 * HEARTBEAT_MS;
 const LOOK_AGAIN_MS = 500;
 
@@ -69,10 +77,10 @@ function overlap(a: Shard, b: Shard, partCount: number): boolean {
 async function claim(directory: string, shard: Shard, onNote: (line: string) => void): Promise<HeldLock> {
   const path = join(directory, lockFile(shard));
   const what = shard.count === 1 ? directory : `${directory}: shard ${showShard(shard)}`;
-  let lock = await tryLock(path, STALE_MS);
-  if (!isHeld(lock) && lock.owner !== null && !isHere(lock.owner)) {
+  let lock = await tryLock(path);
+  if (!isHeld(lock) && !lock.alive) {
     onNote(`${what}: ${describeOwner(lock.owner)} holds the lock; waiting for a sign of life`);
-    if (await isQuiet(path, lock.heardMs)) lock = await takeOver(lock, path);
+    lock = await takeIfQuiet(path, lock);
   }
   if (!isHeld(lock)) {
     throw new InputError(
@@ -85,14 +93,13 @@ async function claim(directory: string, shard: Shard, onNote: (line: string) => 
   return lock;
 }
 
-/** Whether the lock stays untouched, as long as that takes to say; a released one is left to whoever takes it next. */
-async function isQuiet(path: string, heardMs: number): Promise<boolean> {
+/** Takes a lock over that stays untouched for as long as it is watched, or one that is released meanwhile. */
+async function takeIfQuiet(path: string, { touchedMs }: BusyLock): Promise<HeldLock | BusyLock> {
   const until = performance.now() + QUIET_MS;
-  while (performance.now() < until) {
+  for (;;) {
     await delay(LOOK_AGAIN_MS);
-    const stats = await stat(path).catch(() => null);
-    if (stats === null) return true;
-    if (stats.mtimeMs !== heardMs) return false;
+    const lock = await tryLock(path);
+    if (isHeld(lock) || lock.touchedMs !== touchedMs) return lock;
+    if (performance.now() >= until) return await takeOver(lock, path);
   }
-  return true;
 }

@@ -1,4 +1,6 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -131,4 +133,28 @@ describe("isolation pays", () => {
     expect(await isolationPays(join(folder, "wide"))).toBe(true);
     expect(await isolationPays(join(folder, "narrow"))).toBe(false);
   });
+});
+
+test("when its parent is killed in the middle of its work, it says nothing", async () => {
+  const script = join(folder, "killed.mts");
+  const source = new URL("../../src/backbone/backbone.ts", import.meta.url);
+  writeFileSync(
+    script,
+    `import { openBackbone } from ${JSON.stringify(source.href)};
+const backbone = await openBackbone("tiny", { threads: 1, isolate: true });
+const ids = Array.from({ length: 300 }, (_, i) => i);
+const requests = Array.from({ length: 2000 }, (_, i) => ({ ids: [i, ...ids], positions: [300] }));
+let runs = 0;
+await backbone.hiddenStates(requests, { onProgress: () => ++runs === 2 && process.kill(process.pid, "SIGKILL") });`,
+  );
+  const parent = spawn(process.execPath, ["--import", "tsx", script], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let said = "";
+  parent.stderr.on("data", (chunk) => {
+    said += chunk;
+  });
+  const [, signal] = await once(parent, "close"); // Once the child, too, has closed what it writes to.
+  expect(signal).toBe("SIGKILL");
+  expect(said).toBe("");
 });

@@ -1,6 +1,15 @@
 // What is submitted to clusters, without one: scripts, manifests, and refusals. A real Slurm: slurm.test.ts.
 
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -12,7 +21,7 @@ const folder = mkdtempSync(join(tmpdir(), "armorm-launch-"));
 const at = (name: string) => join(folder, name);
 const EMBED = ["--", "embed", "--backbone", "tiny", "--data", "my rows.jsonl", "--out", "set"];
 
-// A Slurm that writes down what it is asked; squeue knows no job.
+// A Slurm that writes down what it is asked, and refuses options that begin with REFUSE; squeue knows no job but QUEUED.
 const fake = {
   PATH: `${at("bin")}${delimiter}${process.env.PATH}`,
   SLURM_JOB_ID: "7",
@@ -26,9 +35,11 @@ beforeAll(() => {
   };
   write(
     "sbatch",
-    `echo "$@ job=$SLURM_JOB_ID conf=$SLURM_CONF" >> ${at("asked")}; wc -l < ${at("asked")} | tr -d ' '`,
+    `case "$2" in "$REFUSE"=*) echo 'invalid partition' >&2; exit 1;; esac
+echo "$@ job=$SLURM_JOB_ID conf=$SLURM_CONF" >> ${at("asked")}; wc -l < ${at("asked")} | tr -d ' '`,
   );
-  write("squeue", "exit 1");
+  write("squeue", 'test "$3" = "$QUEUED" && echo queued');
+  write("scancel", `test -z "$REFUSE_CANCEL" && echo "$1" >> ${at("cancelled")}`);
   writeFileSync(at("my rows.jsonl"), JSON.stringify({ prompt: "a", response: "b", ratings: { q: 1 } }));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -104,6 +115,70 @@ test("every shard is submitted, and the merge after it; the last merge submits n
   });
   const last = await launch(["slurm", "--resume", "set.launch"], fake);
   expect(last).toMatchObject({ code: 0, stdout: expect.stringMatching(/set: 1 of 1 ratings, 256 wide/) });
+});
+
+test("a dry run of --resume says what is missing and merges nothing", async () => {
+  const options = ["--backbone", "tiny", "--data", "my rows.jsonl", "--out", "dry"];
+  const files = () => readdirSync(at("dry")).sort();
+  await launch(["slurm", "--shards", "2", "--", "embed", ...options], fake);
+  const shard = (index: number) => runCli(["embed", ...options, "--shard", `${index}/2`], { cwd: folder });
+  await shard(1); // which has no part of one row
+  const begun = files();
+  const missing = await launch(["slurm", "--resume", "dry.launch", "--dry-run"], fake);
+  expect(missing).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/1 of 1 part missing[\s\S]*--array=2 .*shard.sh/),
+  });
+  expect(files()).toEqual(begun);
+  await shard(2);
+  const done = files();
+  const whole = await launch(["slurm", "--resume", "dry.launch", "--dry-run"], fake);
+  expect(whole).toMatchObject({ code: 0, stdout: expect.stringMatching(/^# every part is there/) });
+  expect(files()).toEqual(done);
+  expect(done).not.toContain("manifest.json");
+  await launch(["slurm", "--resume", "dry.launch"], fake);
+  expect(files()).toContain("manifest.json");
+});
+
+test("what Slurm refuses leaves no folder in the way of the same command, mended", async () => {
+  const words = ["slurm", "--shards", "2", "--", "embed", "--backbone", "tiny", "--data", "my rows.jsonl"];
+  const start = (env: Record<string, string>) => launch([...words, "--out", "refused"], { ...fake, ...env });
+  const refused = await start({ REFUSE: "--array" });
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(/got invalid partition/) });
+  expect(existsSync(at("refused.launch"))).toBe(false);
+
+  // The merge alone: the array, which is in the queue by then, is taken back.
+  const half = await start({ REFUSE: "--dependency" });
+  expect(half).toMatchObject({ code: 2, stderr: expect.stringMatching(/got invalid partition/) });
+  const arrays = readFileSync(at("asked"), "utf8").trimEnd().split("\n").length;
+  expect(readFileSync(at("cancelled"), "utf8")).toBe(`${arrays}\n`);
+  expect(existsSync(at("refused.launch"))).toBe(false);
+
+  const kept = await start({ REFUSE: "--dependency", REFUSE_CANCEL: "1" });
+  expect(kept.stderr).toMatch(/its shards are in the queue as job (\d+), which could not be cancelled/);
+  const launched = JSON.parse(readFileSync(at("refused.launch/launch.json"), "utf8"));
+  expect(launched.jobs).toEqual({ shards: String(arrays + 1), merge: null });
+  const again = await launch(["slurm", "--resume", "refused.launch"], {
+    ...fake,
+    QUEUED: String(arrays + 1),
+  });
+  expect(again).toMatchObject({ code: 2, stderr: expect.stringMatching(/got job \d+ in the queue/) });
+  rmSync(at("refused.launch"), { recursive: true });
+  expect(await start({})).toMatchObject({ code: 0 });
+});
+
+test("paths and options are quoted as Slurm reads them", async () => {
+  const name = `o'brien's "50%" set`;
+  const embed = ["--", "embed", "--backbone", "tiny", "--data", "my rows.jsonl", "--out", name];
+  const words = ["slurm", "--shards", "2", "--dry-run", `--sbatch=--comment=it's`];
+  const { code, stdout } = await launch([...words, ...embed]);
+  expect(code).toBe(0);
+  expect(stdout).toContain(
+    String.raw`#SBATCH "--output=${folder}/o'brien's \"50%%\" set.launch/logs/shard-%a-%A.log"`,
+  );
+  expect(stdout).toContain(`#SBATCH "--comment=it's"`);
+  const strange = await launch([...words, "--folder", "a\\b", ...embed]);
+  expect(strange).toMatchObject({ code: 2, stderr: expect.stringMatching(/a folder without backslashes/) });
 });
 
 test("numbers of shards are written as Slurm reads them", () => {

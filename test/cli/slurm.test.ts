@@ -109,3 +109,41 @@ test.skipIf(missing !== null)(
     expect(contents(at("set"))).toEqual(contents(at("alone")));
   },
 );
+
+test.skipIf(missing !== null)(
+  "a path with quotes, blanks and a percent sign is one path; a partition that there is not leaves nothing behind",
+  { timeout: 120_000 },
+  async () => {
+    const name = `o'brien's "50%" set`;
+    writeFileSync(at("row.jsonl"), JSON.stringify({ prompt: "a", response: "b", ratings: { q: 1 } }));
+    const embed = [
+      "--",
+      "embed",
+      "--backbone",
+      "tiny",
+      "--data",
+      "row.jsonl",
+      "--threads",
+      "1",
+      "--out",
+      name,
+    ];
+    const start = (...more: string[]) =>
+      runCli(["launch", "slurm", "--shards", "1", ...more, ...embed], {
+        cwd: folder,
+        env: cluster.environment,
+      });
+    expect(await start("--partition", "nowhere")).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/invalid partition/),
+    });
+    expect(existsSync(at(`${name}.launch`))).toBe(false);
+    expect(await start()).toMatchObject({ code: 0 });
+    const logsThere = at(`${name}.launch/logs`);
+    await until("the merge", () => {
+      const [log] = readdirSync(logsThere).filter((file) => file.startsWith("merge-1-"));
+      return log !== undefined && /1 of 1 ratings/.test(readFileSync(join(logsThere, log), "utf8"));
+    });
+    expect(readdirSync(logsThere).some((file) => /^shard-1-\d+\.log$/.test(file))).toBe(true);
+  },
+);

@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { openChat } from "../../src/chat/chat.ts";
 import { EMBEDDED_DIRECTORY } from "../../src/checkpoint/location.ts";
 import { readSafetensors, writeSafetensors } from "../../src/checkpoint/safetensors.ts";
 import { openBackbone } from "../../src/index.ts";
@@ -191,6 +192,89 @@ test("a rating outside the declared scale, and a conversation that is too long",
   await expectCounted("ratings", scaled, "scaled", outside, "--scale", "quality=0:5");
   const long = write("long.jsonl", [rating(0), rating(1, { response: "red ".repeat(200) }), rating(2)]);
   await expectCounted("ratings", long, "long", { rowsOut: 2, rejected: "tokens" }, "--max-tokens", "100");
+});
+
+test("a shard with a row that is rejected is done: exit code 0, again too, and merge names the row", async () => {
+  const data = write("sharded.jsonl", [rating(0), rating(1, { response: undefined }), rating(2)]);
+  const whole = await embed("ratings", data, "sharded-whole", "--part-rows", "1");
+  expect(whole.code).toBe(2);
+  for (const shard of ["1/3", "2/3", "3/3", "2/3"]) {
+    const { code } = await embed("ratings", data, "sharded", "--part-rows", "1", "--shard", shard);
+    expect(code, shard).toBe(0);
+  }
+  const merged = await runCli(["merge", at("sharded")]);
+  expect(merged).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/rejected, invalid: 1 \(the first: /),
+  });
+});
+
+describe("a row whose states are not finite is counted with an example, and fatal under --strict; the others keep their bytes", () => {
+  const rows = [rating(0), rating(1, { response: "Ω".repeat(20) }), rating(2)];
+  const data = write("one-nan.jsonl", rows);
+  const wanted = { rowsOut: 2, rejected: "hidden states not finite" };
+
+  async function expectOthersKept(name: string): Promise<void> {
+    const set = (out: string) => readSafetensors(at(`${out}/ratings-00001-of-00001.safetensors`));
+    await embed("ratings", data, "one-nan-sound", "--dtype", "f32");
+    const sound = (await set("one-nan-sound")).get("embeddings")!; // [3, H]
+    const kept = (await set(`${name}-counted`)).get("embeddings")!; // [2, H]
+    const H = sound.shape[1]!;
+    expect(kept.shape).toEqual([2, H]);
+    const all = sound.data as Float32Array;
+    expect(kept.data).toEqual(Float32Array.of(...all.subarray(0, H), ...all.subarray(2 * H)));
+  }
+
+  test("from an engine, which is asked for that row once more", async () => {
+    const backbone = await openBackbone("tiny", { dtype: "f32" });
+    const bend = (values: Float32Array, ids: readonly number[]) =>
+      ids.length > 40 ? values.fill(Number.NaN, 7, 8) : values;
+    const engine = await startEngine({ protocol: "vllm", backbone, bend });
+    await expectCounted("ratings", data, "nan-row", wanted, "--backbone", `vllm+http://${engine.host}#tiny`);
+    // By the first run: the probe, all rows, the second one again; then by the strict one.
+    expect(engine.seen.slice(0, 3).map(({ body }) => body.input.length)).toEqual([1, 3, 1]);
+    expect(engine.seen).toHaveLength(6);
+    await expectOthersKept("nan-row");
+    await engine.stop();
+    await backbone.close();
+  });
+
+  test("from a checkpoint whose row of one token is damaged", async () => {
+    cpSync(EMBEDDED_DIRECTORY, at("hole"), { recursive: true });
+    const path = at("hole/model.safetensors");
+    const tensors = await readSafetensors(path);
+    const [name, table] = [...tensors].find(([key]) => key.endsWith("embed_tokens.weight"))!;
+    const chat = await openChat(EMBEDDED_DIRECTORY);
+    const damaged = table.data.slice();
+    const H = table.shape[1]!;
+    const nan = table.dtype === "BF16" ? 0x7fc0 : table.dtype === "F16" ? 0x7e00 : Number.NaN;
+    const begin = chat.encodeText("").length;
+    for (const id of chat.encodeText("Ω").slice(begin)) damaged.fill(nan as never, id * H, (id + 1) * H);
+    rmSync(path);
+    await writeSafetensors(
+      path,
+      new Map(tensors).set(name, { ...table, data: damaged as typeof table.data }),
+    );
+    const local = ["--backbone", at("hole"), "--dtype", "f32"];
+    await expectCounted("ratings", data, "hole-row", wanted, ...local);
+    await expectOthersKept("hole-row");
+  });
+
+  test("even where it is a part by itself, once others are there; not where nothing is", async () => {
+    const backbone = await openBackbone("tiny", { dtype: "f32" });
+    const bend = (values: Float32Array, ids: readonly number[]) =>
+      ids.length > 40 ? values.fill(Number.NaN, 7, 8) : values;
+    const engine = await startEngine({ protocol: "vllm", backbone, bend });
+    const at1 = ["--part-rows", "1", "--backbone", `vllm+http://${engine.host}#tiny`];
+    const { code, stdout } = await embed("ratings", data, "nan-part", "--json", ...at1);
+    expect(JSON.parse(stdout)).toMatchObject({ complete: true, rowsOut: 2, rejections: [{ row: 1 }] });
+    expect(code).toBe(2);
+    const first = write("first-nan.jsonl", [rows[1]!, rows[0]!]);
+    const refused = await embed("ratings", first, "nan-first", ...at1);
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(/every row of a part/) });
+    await engine.stop();
+    await backbone.close();
+  });
 });
 
 describe("states that are not finite end the run in one line, with no part left behind", () => {

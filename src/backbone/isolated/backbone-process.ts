@@ -24,7 +24,10 @@ async function run(task: BackboneTask, call: Call): Promise<OpenedBackbone | und
   const options = { signal, onProgress };
   const results =
     task.method === "hiddenStates"
-      ? await backbone.hiddenStates(items as HiddenStatesRequest[], options)
+      ? await backbone.hiddenStates(items as HiddenStatesRequest[], {
+          ...options,
+          keepNotFinite: task.keepNotFinite,
+        })
       : await backbone.nextTokenLogits(items as NextTokenLogitsRequest[], options);
   await call.sendResults(results);
   return undefined;

@@ -12,7 +12,8 @@ import { parameterCount } from "../decoder.ts";
 /** A method of the backbone. Its requests come before, in `items`. */
 export type BackboneTask =
   | { readonly method: "open"; readonly location: string; readonly options: PlainBackboneOptions }
-  | { readonly method: "hiddenStates" | "nextTokenLogits" };
+  | { readonly method: "hiddenStates"; readonly keepNotFinite: boolean }
+  | { readonly method: "nextTokenLogits" };
 
 /** Options without what does not pass between processes. */
 export type PlainBackboneOptions = Omit<BackboneOptions, "isolate" | "onQuantize" | "onNote" | "signal">;
@@ -45,7 +46,8 @@ export async function openIsolatedBackbone(
     return {
       ...(value as OpenedBackbone),
       async hiddenStates(requests, callOptions) {
-        const { results } = await remote.call({ method: "hiddenStates" }, requests, callOptions);
+        const task = { method: "hiddenStates", keepNotFinite: callOptions?.keepNotFinite ?? false } as const;
+        const { results } = await remote.call(task, requests, callOptions);
         return results as Float32Array[];
       },
       async nextTokenLogits(requests, callOptions) {

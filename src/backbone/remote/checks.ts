@@ -18,23 +18,18 @@ export interface Expected {
 const UNIT_NORM = 1e-3;
 
 /**
- * The rows of every id list, `[n, H]`.
+ * The rows of every id list, `[n, H]`; whether they are finite is for the caller to see ({@link notFinite}).
  *
- * @throws {InputError} `remote-normalized`, `remote-truncated`, `remote-order`, `remote-rows`, `remote-width`,
- *   `remote-not-finite`, each with the engine's option to change.
+ * @throws {InputError} `remote-normalized`, `remote-truncated`, `remote-usage`, `remote-order`, `remote-rows`, `remote-width`, each
+ *   with the engine's option to change.
  */
 export function checkAnswer(
   { lists, promptTokens }: Answer,
   sent: readonly (readonly number[])[],
   expected: Expected,
 ): Float32Array[] {
-  const { endpoint, dialect, pooling, hiddenSize: H } = expected;
-  const refuse = (fault: Fault, what: string, got: string): InputError =>
-    new InputError(
-      `remote-${fault}`,
-      `${endpoint}: expected ${what}, got ${got}`,
-      dialect.remedy(fault, pooling),
-    );
+  const { pooling, hiddenSize: H } = expected;
+  const refuse = (fault: Fault, what: string, got: string) => refusal(expected, fault, what, got);
   if (lists.length !== sent.length) {
     throw refuse("order", `${sent.length} answers to as many id lists`, `${lists.length}`);
   }
@@ -42,7 +37,7 @@ export function checkAnswer(
   if (promptTokens !== null && promptTokens !== tokens) {
     throw refuse("truncated", `${tokens} tokens to be read`, `usage.prompt_tokens ${promptTokens}`);
   }
-  return lists.map(({ index, values, width }, i) => {
+  const checked = lists.map(({ index, values, width }, i) => {
     if (index !== i)
       throw refuse("order", `answers in the order of the id lists`, `index ${index} at place ${i}`);
     if (values === null) throw refuse("rows", "rows of numbers", "something else");
@@ -53,20 +48,44 @@ export function checkAnswer(
     if (values.length !== rows * H) {
       throw refuse("rows", `${rows} rows for ${sent[i]!.length} tokens`, `${values.length / H}`);
     }
-    if (!values.every(Number.isFinite)) throw refuse("not-finite", "finite hidden states", "NaN or infinity");
-    if (allUnitNorms(values, H)) throw refuse("normalized", "hidden states as they are", "rows of norm 1");
     return values;
   });
+  // The last row of a shorter list looks like any other; where a row per token comes back, their number tells.
+  if (promptTokens === null && pooling === "last") {
+    throw refuse("usage", "usage.prompt_tokens, which says that all tokens were read", "none");
+  }
+  if (allUnitNorms(checked, H)) throw refuse("normalized", "hidden states as they are", "rows of norm 1");
+  return checked;
 }
 
-/** Whether all rows are normalized; a single one among others may have that norm by chance. */
-function allUnitNorms(values: Float32Array, H: number): boolean {
-  for (let start = 0; start < values.length; start += H) {
-    let squares = 0;
-    for (let i = start; i < start + H; i++) squares += values[i]! ** 2;
-    if (Math.abs(Math.sqrt(squares) - 1) > UNIT_NORM) return false;
+/** What is wrong with an answer that is not finite. */
+export const notFinite = (expected: Expected): InputError =>
+  refusal(expected, "not-finite", "finite hidden states", "NaN or infinity");
+
+const refusal = (
+  { endpoint, dialect, pooling }: Expected,
+  fault: Fault,
+  what: string,
+  got: string,
+): InputError =>
+  new InputError(
+    `remote-${fault}`,
+    `${endpoint}: expected ${what}, got ${got}`,
+    dialect.remedy(fault, pooling),
+  );
+
+/** Whether all rows of an answer are normalized; a single one among others may have that norm by chance. */
+function allUnitNorms(lists: readonly Float32Array[], H: number): boolean {
+  let rows = 0;
+  for (const values of lists) {
+    for (let start = 0; start < values.length; start += H) {
+      let squares = 0;
+      for (let i = start; i < start + H; i++) squares += values[i]! ** 2;
+      if (!(Math.abs(Math.sqrt(squares) - 1) <= UNIT_NORM)) return false;
+      rows += 1;
+    }
   }
-  return values.length > 0;
+  return rows > 0;
 }
 
 /** Two engines that serve the same weights differ by rounding; others by more than this, relative to the norm. */

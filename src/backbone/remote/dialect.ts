@@ -31,7 +31,7 @@ export interface Answer {
 }
 
 /** What is wrong with states that an engine returns. */
-export type Fault = "normalized" | "truncated" | "order" | "rows" | "width" | "not-finite";
+export type Fault = "normalized" | "truncated" | "usage" | "order" | "rows" | "width" | "not-finite";
 
 export interface Dialect {
   /** Whether it can be asked for a row per token of one id. */

@@ -16,11 +16,35 @@ export interface Endpoint {
   readonly url: string;
   /** Requests under way. */
   active: number;
+  /** Most requests under way at a time: as many as it is given, fewer once it has refused some of them as too many. */
+  limit: number;
+  /** Answers since `limit` was last changed. */
+  answers: number;
   /** Failures since it last answered. */
   failures: number;
+  /** Times that it began to fail; a request that was sent before the last of them says nothing about how it is now. */
+  setbacks: number;
   /** Not to be asked before, on the clock of `performance.now()`. */
   restsUntil: number;
 }
+
+/** A request under way. */
+export interface Turn {
+  readonly endpoint: Endpoint;
+  /** Setbacks of the endpoint when it was sent. */
+  readonly setbacks: number;
+}
+
+/** What a failure says of the endpoint. */
+export interface Setback {
+  /** It asks to wait for so long. */
+  readonly retryAfterMs: number | null;
+  /** It refuses because it has too much to do. */
+  readonly busy: boolean;
+}
+
+/** After so many answers an endpoint that was too busy is tried with one more request at a time. */
+const ANSWERS_PER_STEP = 50;
 
 export class Endpoints {
   readonly all: readonly Endpoint[];
@@ -29,7 +53,9 @@ export class Endpoints {
   #waiting: (() => void)[] = [];
 
   constructor(urls: readonly string[], inFlight: number, timing: RetryTiming) {
-    this.all = urls.map((url) => ({ url, active: 0, failures: 0, restsUntil: 0 }));
+    this.all = urls.map((url) => {
+      return { url, active: 0, limit: inFlight, answers: 0, failures: 0, setbacks: 0, restsUntil: 0 };
+    });
     this.#inFlight = inFlight;
     this.#timing = timing;
   }
@@ -45,48 +71,64 @@ export class Endpoints {
   }
 
   /** Waits for an endpoint that has room, and counts a request for it. One that has failed gets a single request until it answers. */
-  async take(signal: AbortSignal): Promise<Endpoint> {
+  async take(signal: AbortSignal): Promise<Turn> {
     for (;;) {
       signal.throwIfAborted();
       const now = performance.now();
       const free = this.all.filter(
-        ({ active, failures, restsUntil }) =>
-          active < (failures > 0 ? 1 : this.#inFlight) && restsUntil <= now,
+        ({ active, limit, failures, restsUntil }) => active < (failures > 0 ? 1 : limit) && restsUntil <= now,
       );
-      if (free.length > 0) {
-        const chosen = free.reduce((best, one) => (load(one) < load(best) ? one : best));
-        chosen.active += 1;
-        return chosen;
-      }
+      if (free.length > 0)
+        return this.begin(free.reduce((best, one) => (load(one) < load(best) ? one : best)));
       const rests = this.all.map(({ restsUntil }) => restsUntil).filter((until) => until > now);
       await this.#change(rests.length > 0 ? Math.min(...rests) - now : null, signal);
     }
   }
 
-  /** Counts a request as answered. */
-  answered(endpoint: Endpoint): void {
+  /** Counts a request for this endpoint, whatever it is at. */
+  begin(endpoint: Endpoint): Turn {
+    endpoint.active += 1;
+    return { endpoint, setbacks: endpoint.setbacks };
+  }
+
+  /** Counts a request as answered. One that was sent before the endpoint began to fail does not end its rest. */
+  answered({ endpoint, setbacks }: Turn): void {
     endpoint.active -= 1;
-    endpoint.failures = 0;
-    endpoint.restsUntil = 0;
+    if (setbacks === endpoint.setbacks) {
+      endpoint.failures = 0;
+      endpoint.answers += 1;
+      if (endpoint.answers >= ANSWERS_PER_STEP && endpoint.limit < this.#inFlight) {
+        endpoint.limit += 1;
+        endpoint.answers = 0;
+      }
+    }
     this.#wake();
   }
 
   /**
-   * Counts a request as failed and lets the endpoint rest. Requests that were under way together fail together: only the first of
-   * them makes the rest longer.
+   * Counts a request as failed and lets the endpoint rest, never for less than it asks. Requests that were under way together fail
+   * together: only the first of them makes the rest longer, and halves how many an endpoint gets that is too busy.
    */
-  failed(endpoint: Endpoint, retryAfterMs: number | null): void {
+  failed({ endpoint, setbacks }: Turn, { retryAfterMs, busy }: Setback): void {
     const { leastWaitMs, mostWaitMs } = this.#timing;
-    const now = performance.now();
+    let wait = retryAfterMs ?? 0;
+    if (setbacks === endpoint.setbacks) {
+      endpoint.setbacks += 1;
+      endpoint.failures += 1;
+      const backoff = Math.min(leastWaitMs * 2 ** (endpoint.failures - 1), mostWaitMs);
+      wait = Math.max(wait, backoff * (1 - Math.random() / 2));
+      if (busy && endpoint.active > 1) {
+        endpoint.limit = Math.floor(endpoint.active / 2);
+        endpoint.answers = 0;
+      }
+    }
     endpoint.active -= 1;
-    if (endpoint.restsUntil <= now) endpoint.failures += 1;
-    const wait = Math.min(leastWaitMs * 2 ** (endpoint.failures - 1), mostWaitMs) * (1 - Math.random() / 2);
-    endpoint.restsUntil = Math.max(endpoint.restsUntil, now + (retryAfterMs ?? wait));
+    endpoint.restsUntil = Math.max(endpoint.restsUntil, performance.now() + wait);
     this.#wake();
   }
 
   /** Takes a request back that has neither been answered nor failed. */
-  withdrawn(endpoint: Endpoint): void {
+  withdrawn({ endpoint }: Turn): void {
     endpoint.active -= 1;
     this.#wake();
   }

@@ -7,13 +7,14 @@ import type { Pooling, RemoteLocation } from "../../checkpoint/remote-location.t
 import { InputError } from "../../errors.ts";
 import { describeDecoder } from "../architectures/families.ts";
 import type { Backbone, BackboneOptions, HiddenStatesOptions, HiddenStatesRequest } from "../backbone.ts";
+import { areFinite, lookForFinite } from "../finite-states.ts";
 import { nextTokenLogits } from "../next-token-logits.ts";
 import { countTokens, sequenceOf } from "../sequences.ts";
-import { agree, checkAnswer } from "./checks.ts";
+import { agree, checkAnswer, type Expected, notFinite } from "./checks.ts";
 import type { Dialect, ServedModel } from "./dialect.ts";
 import { RETRY_TIMING, type RetryTiming } from "./endpoints.ts";
 import { DIALECTS } from "./engines.ts";
-import { planBatches, planLists, stepId } from "./plan.ts";
+import { planBatches, planLists, type RemotePlan, stepId } from "./plan.ts";
 import { readServedCheckpoint, remoteFingerprint, type ServedCheckpoint } from "./served-checkpoint.ts";
 import { KEY_VARIABLE, type Reply, Transport } from "./transport.ts";
 
@@ -130,8 +131,13 @@ async function probeEndpoints(
   const lists = [pooling.startsWith("step:") ? [...spread, stepId(pooling)] : spread];
   const path = dialect.path(pooling);
   const body = dialect.body(lists, model, pooling);
+  const read = (reply: Reply): Float32Array => {
+    const [states] = readReply(engine, reply, lists);
+    if (!areFinite(states!)) throw notFinite(expectedOf(engine, reply));
+    return states!;
+  };
   const first = await transport.send(path, body, signal);
-  const [reference] = readReply(engine, first, lists);
+  const reference = read(first);
   const others = transport.endpoints.all.filter(({ url }) => url !== first.endpoint);
   await Promise.all(
     others.map(async (endpoint) => {
@@ -142,7 +148,7 @@ async function probeEndpoints(
         );
         return;
       }
-      if (agree(reference!, readReply(engine, reply, lists)[0]!)) return;
+      if (agree(reference, read(reply))) return;
       throw new InputError(
         "remote-endpoints",
         `${endpoint.url}: expected the states that ${first.endpoint} gives, got others`,
@@ -152,17 +158,19 @@ async function probeEndpoints(
   );
 }
 
+const expectedOf = (engine: RemoteEngine, { endpoint }: Reply): Expected => ({ ...engine, endpoint });
+
 /** Checked rows `[n, H]` per list. */
 function readReply(
   engine: RemoteEngine,
-  { endpoint, json }: Reply,
+  reply: Reply,
   lists: readonly (readonly number[])[],
 ): Float32Array[] {
-  const answer = engine.dialect.read(json);
-  if (answer !== null) return checkAnswer(answer, lists, { ...engine, endpoint });
+  const answer = engine.dialect.read(reply.json);
+  if (answer !== null) return checkAnswer(answer, lists, expectedOf(engine, reply));
   throw new InputError(
     "remote-rows",
-    `${endpoint}: expected embeddings, got another answer`,
+    `${reply.endpoint}: expected embeddings, got another answer`,
     engine.dialect.remedy("rows", engine.pooling),
   );
 }
@@ -185,7 +193,7 @@ function remoteBackbone(
 
   const hiddenStates = async (
     requests: readonly HiddenStatesRequest[],
-    { signal, onProgress }: HiddenStatesOptions = {},
+    { signal, onProgress, keepNotFinite = false }: HiddenStatesOptions = {},
   ): Promise<Float32Array[]> => {
     closing.signal.throwIfAborted();
     const sequences = requests.map((request) => sequenceOf(request, { vocabSize, maxTokens }));
@@ -199,11 +207,18 @@ function remoteBackbone(
     const totalTokens = countTokens(sequences);
     const sentTokens = lists.reduce((sum, ids) => sum + ids.length, 0);
     let doneTokens = 0;
-    await inParallel(batches, transport.endpoints.capacity, [signal, closing.signal], async (batch, stop) => {
-      const sent = batch.map((list) => lists[list]!);
+    const ask = async (sent: RemotePlan["lists"], stop: AbortSignal) => {
       const body = engine.dialect.body(sent, engine.model, engine.pooling);
       const reply = await transport.send(engine.dialect.path(engine.pooling), body, stop);
-      for (const [i, values] of readReply(engine, reply, sent).entries()) {
+      return { states: readReply(engine, reply, sent), reply };
+    };
+    const look = lookForFinite(keepNotFinite);
+    await inParallel(batches, transport.endpoints.capacity, [signal, closing.signal], async (batch, stop) => {
+      const sent = batch.map((list) => lists[list]!);
+      const { states, reply } = await ask(sent, stop);
+      const refusal = () => notFinite(expectedOf(engine, reply));
+      const kept = await look(sent, states, refusal, async (ids) => (await ask([ids], stop)).states[0]!);
+      for (const [i, values] of kept.entries()) {
         for (const { result, p, row } of takersOf[batch[i]!]!) {
           result.set(values.subarray(row * H, (row + 1) * H), p * H);
         }

@@ -3,7 +3,7 @@
 import { type Dispatcher, EnvHttpProxyAgent, request } from "undici";
 import { InputError } from "../../errors.ts";
 import { VERSION } from "../../version.ts";
-import { type Endpoint, Endpoints, type RetryTiming } from "./endpoints.ts";
+import { type Endpoint, Endpoints, type RetryTiming, type Setback, type Turn } from "./endpoints.ts";
 
 /** The environment variable with the key that engines ask for. Sent as a bearer token, stored nowhere. */
 export const KEY_VARIABLE = "ARMORM_REMOTE_KEY";
@@ -25,18 +25,22 @@ export interface Reply {
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const TRANSIENT_STATUS = [408, 425, 429, 500, 502, 503, 504];
+/** Too many requests, or too many for now. */
+const BUSY_STATUS = [429, 503];
 /** Longer than this nobody waits for a command to go on. */
 const MOST_RETRY_AFTER_MS = 300_000;
 /** Of what an engine says when it refuses, in an error of one line. */
 const MOST_CHARACTERS = 300;
 
 /** The network or the engine failed in passing. */
-class Failure extends Error {
+class Failure extends Error implements Setback {
   readonly retryAfterMs: number | null;
+  readonly busy: boolean;
 
-  constructor(reason: string, retryAfterMs: number | null = null) {
+  constructor(reason: string, { retryAfterMs, busy }: Setback = { retryAfterMs: null, busy: false }) {
     super(reason);
     this.retryAfterMs = retryAfterMs;
+    this.busy = busy;
   }
 }
 
@@ -81,12 +85,12 @@ export class Transport {
   async send(path: string, body: object | null, signal: AbortSignal): Promise<Reply> {
     const text = body === null ? null : JSON.stringify(body);
     for (let tries = 1; ; tries++) {
-      const endpoint = await this.endpoints.take(signal);
-      const outcome = await this.#attempt(endpoint, path, text, signal);
+      const turn = await this.endpoints.take(signal);
+      const outcome = await this.#attempt(turn, path, text, signal);
       if (!(outcome instanceof Failure)) return outcome;
       const { message, retryAfterMs } = outcome;
       if (tries >= this.endpoints.mostTries || (retryAfterMs ?? 0) > MOST_RETRY_AFTER_MS) {
-        throw unreachable(endpoint.url, path, message, tries);
+        throw unreachable(turn.endpoint.url, path, message, tries);
       }
     }
   }
@@ -97,27 +101,26 @@ export class Transport {
    * @returns What it answers, or what failed in passing. @throws {InputError} `remote-refused` @throws The signal's reason.
    */
   async ask(endpoint: Endpoint, path: string, body: object, signal: AbortSignal): Promise<Reply | Error> {
-    endpoint.active += 1;
-    return await this.#attempt(endpoint, path, JSON.stringify(body), signal);
+    return await this.#attempt(this.endpoints.begin(endpoint), path, JSON.stringify(body), signal);
   }
 
   /** One try at an endpoint that has been taken, and what it means for that endpoint. */
   async #attempt(
-    endpoint: Endpoint,
+    turn: Turn,
     path: string,
     text: string | null,
     signal: AbortSignal,
   ): Promise<Reply | Failure> {
     try {
-      const json = await this.#exchange(endpoint, path, text, signal);
-      this.endpoints.answered(endpoint);
-      return { endpoint: endpoint.url, json };
+      const json = await this.#exchange(turn.endpoint, path, text, signal);
+      this.endpoints.answered(turn);
+      return { endpoint: turn.endpoint.url, json };
     } catch (error) {
       if (error instanceof Failure) {
-        this.endpoints.failed(endpoint, error.retryAfterMs);
+        this.endpoints.failed(turn, error);
         return error;
       }
-      this.endpoints.withdrawn(endpoint);
+      this.endpoints.withdrawn(turn);
       throw error;
     }
   }
@@ -151,7 +154,13 @@ export class Transport {
     }
     const ok = status >= 200 && status < 300;
     if (!ok && !isTransient(status, text)) throw refused(`${url}${path}`, status, text, this.#serve);
-    if (!ok) throw new Failure(`status ${status}${saying(text)}`, retryAfter(headers["retry-after"]));
+    if (!ok) {
+      const retryAfterMs = retryAfter(headers["retry-after"]);
+      throw new Failure(`status ${status}${saying(text)}`, {
+        retryAfterMs,
+        busy: BUSY_STATUS.includes(status),
+      });
+    }
     try {
       return JSON.parse(text);
     } catch {
@@ -181,7 +190,7 @@ function createAgent(timeoutMs: number): Dispatcher {
 /** llama-server answers 500 to requests that it can never fulfil. */
 const isTransient = (status: number, text: string): boolean =>
   TRANSIENT_STATUS.includes(status) &&
-  !/too large to process|exceeds? the|maximum context length/i.test(text);
+  !(status === 500 && /too large to process|exceeds? the|maximum context length/i.test(text));
 
 function refused(where: string, status: number, text: string, serve: string): InputError {
   const remedies: Readonly<Record<number, string>> = {

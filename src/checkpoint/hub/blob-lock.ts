@@ -1,10 +1,10 @@
 // One process at a time downloads a blob; the others wait for it and find it done.
 
 import { setTimeout as delay } from "node:timers/promises";
-import { isHeld, tryLock } from "../file-lock.ts";
+import { isHeld, takeOver, tryLock } from "../file-lock.ts";
 
 const LOOK_AGAIN_MS = 200;
-/** A lock whose owner has not been heard of for this long is nobody's. */
+/** A lock that nobody has touched while it was watched for this long is nobody's. */
 const STALE_MS = 60_000;
 
 /**
@@ -20,8 +20,14 @@ export async function acquireLock(
   { signal, onWait }: { readonly signal?: AbortSignal | undefined; readonly onWait?: () => void } = {},
 ): Promise<AsyncDisposable> {
   let waiting = false;
+  let [touchedMs, since] = [Number.NaN, performance.now()];
   while (true) {
-    const lock = await tryLock(path, STALE_MS);
+    let lock = await tryLock(path);
+    if (!isHeld(lock)) {
+      const now = performance.now();
+      if (lock.touchedMs !== touchedMs) [touchedMs, since] = [lock.touchedMs, now];
+      else if (!lock.alive && now - since > STALE_MS) lock = await takeOver(lock, path);
+    }
     if (isHeld(lock)) return lock;
     if (!waiting) onWait?.();
     waiting = true;

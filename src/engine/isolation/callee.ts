@@ -23,7 +23,8 @@ interface RunningCall {
 /** Answers calls for as long as the caller is there. Calls overlap: a task that must not takes turns itself. */
 export function answerCalls<Task>(run: (task: Task, call: Call) => Promise<unknown>): void {
   const calls = new Map<number, RunningCall>();
-  const reply = (message: Reply) => void process.send?.(message);
+  // The caller may be gone before `disconnect` is heard: then nobody waits for the message.
+  const reply = (message: Reply) => void process.send?.(message, () => {});
 
   const answer = async (id: number, task: Task, running: RunningCall): Promise<void> => {
     try {

@@ -47,6 +47,39 @@ describe("what fails in passing is sent again", () => {
     expect(times[1]! - times[0]!).toBeGreaterThan(990);
   });
 
+  test("429 of an engine that takes two requests at a time: it gets fewer", async () => {
+    let active = 0;
+    let refused = 0;
+    const before: FakeEngineOptions["before"] = async (_, response) => {
+      if (active >= 2) {
+        refused += 1;
+        response.writeHead(429).end("busy");
+        return true;
+      }
+      active += 1;
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      active -= 1;
+      return false;
+    };
+    await using served = await engine({ before });
+    await using remote = await open(served.host);
+    const many = Array.from({ length: 60 }, (_, r) => ({ ids: [r, 1, 2, 3, 4, 5], positions: [5] }));
+    expect(await remote.hiddenStates(many)).toEqual(await local.hiddenStates(many));
+    // Of the first eight, of the next four; and of one more later on.
+    expect(refused).toBeLessThan(16);
+  });
+
+  test.each([429, 503])("status %s, whatever words it comes with", async (status) => {
+    const before: FakeEngineOptions["before"] = (_, response, count) => {
+      if (count % 2 === 1) return false;
+      response.writeHead(status).end("your rate exceeds the limit");
+      return true;
+    };
+    await using served = await engine({ before });
+    await using remote = await open(served.host, { timing: PATIENT });
+    expect(await remote.hiddenStates(requests.slice(0, 4))).toEqual(expected.slice(0, 4));
+  });
+
   test.each([
     ["status 503", 503],
     ["status 502", 502],

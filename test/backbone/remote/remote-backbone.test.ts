@@ -155,6 +155,29 @@ describe("an engine is refused, with the option to change, where it", () => {
     });
   });
 
+  test("normalizes, in every list of an answer; one state of norm 1 among others is a state", async () => {
+    const bend = (values: Float32Array, ids: readonly number[]) => (ids.length === 3 ? unit(values) : values);
+    await using served = await engine({ bend });
+    await using remote = await open(`vllm+http://${served.host}#tiny`);
+    const [three, four] = [{ ids: [1, 2, 3] }, { ids: [1, 2, 3, 4] }].map(({ ids }) => {
+      return { ids, positions: [ids.length - 1] };
+    });
+    const [state] = await remote.hiddenStates([three!, four!]);
+    expect(Math.hypot(...state!)).toBeCloseTo(1, 3);
+    await expect(remote.hiddenStates([three!])).rejects.toMatchObject({ code: "remote-normalized" });
+  });
+
+  test("does not say how many tokens it has read, where nothing else tells", async () => {
+    for (const usage of [undefined, { prompt_tokens: 0 }]) {
+      const error = await refusal({ rewrite: (answer) => ({ ...(answer as Answer), usage }) });
+      expect(error).toMatchObject({
+        code: "remote-usage",
+        message: expect.stringContaining("expected usage.prompt_tokens"),
+        remedy: expect.stringContaining("something between changes its answers"),
+      });
+    }
+  });
+
   test("truncates", async () => {
     const error = await refusal(rewritten((answer) => ({ ...answer, usage: { prompt_tokens: 15 } })));
     expect(error).toMatchObject({
