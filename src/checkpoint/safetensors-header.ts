@@ -22,7 +22,8 @@ export interface SafetensorsHeader {
 }
 
 const LENGTH_BYTES = 8;
-const MAX_HEADER_BYTES = 100_000_000;
+/** Longer headers are neither read nor written. */
+export const MAX_HEADER_BYTES = 100_000_000;
 const TENSOR_FIELDS = ["dtype", "shape", "data_offsets"];
 
 /**

@@ -3,7 +3,9 @@
 import { randomBytes } from "node:crypto";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { InputError } from "../errors.ts";
 import { elementArray, elementBytes, isSafetensorsDtype, type Tensor } from "./dtypes.ts";
+import { MAX_HEADER_BYTES } from "./safetensors-header.ts";
 
 const ALIGNMENT = 8;
 const CHUNK_BYTES = 2 ** 30;
@@ -17,6 +19,7 @@ const CHUNK_BYTES = 2 ** 30;
  * @param tensors By name; `data` must hold exactly the product of `shape`, in the typed array of its dtype.
  * @param metadata Strings for `__metadata__`. Default: none.
  * @throws {TypeError} When a dtype, its typed array and its shape disagree, or a tensor is named `__metadata__`.
+ * @throws {InputError} `header-too-long`
  */
 export async function writeSafetensors(
   path: string,
@@ -85,6 +88,7 @@ export interface SafetensorsLayout {
  * Lays tensors out one after the other, in the order given, for a file that is written piece by piece.
  *
  * @throws {TypeError} When a value of `metadata` is no string.
+ * @throws {InputError} `header-too-long` where no reader would take the header.
  */
 export function layOutSafetensors(
   ordered: Iterable<readonly [string, TensorShape]>,
@@ -109,6 +113,13 @@ export function layOutSafetensors(
   }
   const json = Buffer.from(`{${fields.join(",")}}`);
   const headerBytes = Math.ceil(json.length / ALIGNMENT) * ALIGNMENT;
+  if (headerBytes > MAX_HEADER_BYTES) {
+    throw new InputError(
+      "header-too-long",
+      `safetensors: expected a header of at most ${MAX_HEADER_BYTES} bytes, got ${headerBytes}`,
+      "write fewer rows, or shorter ids, into one file",
+    );
+  }
   const header = Buffer.alloc(8 + headerBytes, " ");
   header.writeBigUInt64LE(BigInt(headerBytes));
   json.copy(header, 8);

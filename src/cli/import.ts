@@ -63,6 +63,7 @@ async function run(files: readonly string[], flags: ImportFlags): Promise<void> 
     onPlan: ({ rows, bytes, dtype }) =>
       note(`importing ${count(rows, "row")}, ${formatBytes(bytes)}, hidden states of ${dtype}`),
     onProgress: (done, total) => progress.update(done, total),
+    onNote: note,
   }).finally(() => progress.stop());
   if (flags.json) printJson(manifest);
   else printManifest(manifest, out);

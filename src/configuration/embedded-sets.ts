@@ -1,6 +1,5 @@
 // From data locations to embedding sets: those that are there are opened, the others are made.
 
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { SetRole, TrainingConfiguration, TrainingSources } from "../armo/training-configuration.ts";
 import { openTrainingStatistics, type TrainingStatistics } from "../armo/training-statistics.ts";
@@ -8,7 +7,9 @@ import { parseScale } from "../data/rating-scale.ts";
 import { type EmbedOptions, embed } from "../embedding/embed.ts";
 import { type Embedder, openEmbedder } from "../embedding/embedder.ts";
 import { type EmbeddingSet, openEmbeddingSet } from "../embedding/embedding-set.ts";
-import { type EmbeddingManifest, MANIFEST, readManifest } from "../embedding/manifest.ts";
+import type { EmbeddingManifest } from "../embedding/manifest.ts";
+import { isComplete } from "../embedding/set-directory.ts";
+import { requireNoRejections } from "../embedding/survey.ts";
 import { InputError } from "../errors.ts";
 import { type BackbonePlan, planBackbone, planSet, type SetPlan } from "./embedding-plan.ts";
 import type { LocatedSource, LocatedSources } from "./locate-sources.ts";
@@ -83,6 +84,7 @@ export async function openSets(
         await makeSet(embedder, source, set!, out, plan!, embedding, hooks);
       }
       const opened = await openEmbeddingSet(out);
+      if (embedding?.strict) requireNoRejections(opened.manifest.rejections);
       hooks.onSetDone?.(out, opened.manifest, !there);
       sets[source.role].push(opened);
     }
@@ -95,10 +97,6 @@ export async function openSets(
     statistics,
     stored: plan === null ? located.stored : filledIn(located.stored, plan),
   };
-}
-
-async function isComplete(directory: string): Promise<boolean> {
-  return existsSync(join(directory, MANIFEST)) && (await readManifest(directory)).complete;
 }
 
 async function makeSet(

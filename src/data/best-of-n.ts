@@ -29,8 +29,8 @@ export async function* readBestOfN(
   locations: readonly DataLocation[],
 ): AsyncGenerator<BestOfNRow | RowError, void, undefined> {
   for (const location of locations) {
-    const { path, source } = location;
-    yield* readRecords(path, (value) => parseBestOfN(value, location), { source, needsOne: true });
+    const { source, located = location.path } = location;
+    yield* readRecords(located, (value) => parseBestOfN(value, location), { source, needsOne: true });
   }
 }
 

@@ -8,7 +8,7 @@ import {
   type RatedResponse,
   type RatingRange,
 } from "./rated-prompts.ts";
-import { scaleOf } from "./rating-scale.ts";
+import { requireScalesUsed, scaleOf } from "./rating-scale.ts";
 import { type RatingsOptions, readRatings } from "./ratings.ts";
 import { type RejectedRows, RejectionCount } from "./rejections.ts";
 import { createRowsFile } from "./rows-file.ts";
@@ -72,7 +72,7 @@ interface PairRow {
  * whose ratings are averaged.
  *
  * @throws {InputError} Those of `readRatings` and `createRowsFile`; `unknown-objective` for a name in `lowerIsBetter`
- *   that is not rated; `no-pairs` when nothing was left to write.
+ *   that is not rated; `unused-scale`; `no-pairs` when nothing was left to write.
  *
  * Cost: one pass. Memory is about half a kilobyte per response; texts wait on disk beside `out`, as much as is read.
  */
@@ -106,6 +106,10 @@ export async function binarize(
     options.onProgress?.(count.rows + rejections.rows.count);
   }
 
+  requireScalesUsed(
+    options.scales ?? [],
+    rated.ranges().map(({ objective }) => objective),
+  );
   const ranges = rated
     .ranges()
     .map((range) => ({ ...range, ...scaleOf(range.objective, options.scales ?? [])?.range }));

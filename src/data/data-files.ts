@@ -61,6 +61,15 @@ export async function locateData(location: string, options: PullOptions = {}): P
   };
 }
 
+/** Locations with their files, for whoever reads them several times: every pass then reads the same files, whatever else has come. */
+export async function withFiles<Location extends { readonly path: string }>(
+  locations: readonly Location[],
+): Promise<(Location & { readonly located: LocatedData })[]> {
+  const found: (Location & { readonly located: LocatedData })[] = [];
+  for (const location of locations) found.push({ ...location, located: await locateData(location.path) });
+  return found;
+}
+
 /** Whether a location that is no path on this machine names a data set on the hub. */
 export const isDataset = (location: string): boolean =>
   !/^(?:[./~\\]|[A-Za-z]:)/.test(location) && !EXTENSION.test(location) && parseDatasetId(location) !== null;

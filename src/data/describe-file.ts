@@ -1,7 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { inflated, rawBytes } from "./byte-source.ts";
 import { countCsvRows } from "./csv-rows.ts";
-import { type DataFile, locateData } from "./data-files.ts";
+import { type DataFile, type LocatedData, locateData } from "./data-files.ts";
 import { countParquetRows } from "./parquet-rows.ts";
 import { splitRows } from "./row-splitter.ts";
 
@@ -15,13 +15,13 @@ export interface FileDescription {
 }
 
 /**
- * Hash, size and number of rows of what a location stands for, in one streaming pass without parsing the rows.
+ * Hash, size and number of rows of what a location stands for, or of the files that it was found to be, in one streaming pass without parsing the rows.
  *
  * @throws {InputError} Those of `locateData`; `missing-file`, `unsupported-format`, `corrupt-gzip`, `corrupt-parquet`,
  *   `corrupt-csv`.
  */
-export async function describeFile(location: string): Promise<FileDescription> {
-  const { files } = await locateData(location);
+export async function describeFile(location: string | LocatedData): Promise<FileDescription> {
+  const { files } = typeof location === "string" ? await locateData(location) : location;
   const described: FileDescription[] = [];
   for (const file of files) described.push(await describeOne(file));
   const [only] = described;

@@ -1,6 +1,7 @@
 // What is odd about rows that can be used all the same: nothing that is refused, but nothing to be passed over in silence.
 
 import type { BestOfNRow, PreferencePair, RatedConversation } from "./records.ts";
+import { openRepeatedIds } from "./repeated-ids.ts";
 
 type Usable = RatedConversation | PreferencePair | BestOfNRow;
 
@@ -13,7 +14,7 @@ export interface Doubt {
   readonly first: string;
 }
 
-/** Rows looked at so far. Memory: the ids of all of them. */
+/** Rows looked at so far. Memory: what `openRepeatedIds` keeps of their ids, up to 22 bytes each and 1 GiB in all. */
 export interface Doubts {
   /** What is odd about a row, in one line: `ratings.jsonl: row 3: empty response`; null for nothing. @param row Counted from 0. */
   look(record: Usable, row: number): string | null;
@@ -28,7 +29,7 @@ const OF = {
 
 /** Looks for repeated ids (within a source), turns that do not alternate, and empty responses. */
 export function openDoubts(): Doubts {
-  const ids = new Set<string>();
+  const ids = openRepeatedIds();
   const counts = new Map<keyof typeof OF, { rows: number; first: string }>();
   return {
     look(record, row) {
@@ -42,9 +43,8 @@ export function openDoubts(): Doubts {
         odd ??= line;
       };
       if (id !== null) {
-        const key = JSON.stringify([source, id]);
-        if (ids.has(key)) doubt("id", "expected an id of its own, got that of an earlier row");
-        ids.add(key);
+        if (ids.isRepeated(JSON.stringify([source, id])))
+          doubt("id", "expected an id of its own, got that of an earlier row");
       }
       const twice = spokenTwice(rolesOf(record));
       if (twice !== null) doubt("turns", `expected turns that alternate, got two of the ${twice} in a row`);

@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import { parseDatasetId } from "../checkpoint/hub/dataset-id.ts";
 import { InputError } from "../errors.ts";
+import type { LocatedData } from "./data-files.ts";
 
 /** Where records come from and what their source is called. */
 export interface DataLocation {
@@ -10,6 +11,8 @@ export interface DataLocation {
   readonly path: string;
   /** The format of its rows, by name. Default: recognised. */
   readonly format?: string;
+  /** Its files, where they have been found (`withFiles`): readers then look for no others. */
+  readonly located?: LocatedData;
 }
 
 const NAMED = /^([A-Za-z0-9][\w.-]*)=(.+)$/s;

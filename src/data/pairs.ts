@@ -39,7 +39,8 @@ export async function* readPairs(
   for (const location of locations) {
     const { toOwn } = formatReader(location, "pairs", options);
     const parse = (value: unknown, row: Row) => parsePair(value, location, options, row.value);
-    yield* readRecords(location.path, parse, { source: location.source, needsOne: true, expand: toOwn });
+    const { source, located = location.path } = location;
+    yield* readRecords(located, parse, { source, needsOne: true, expand: toOwn });
   }
 }
 

@@ -57,6 +57,17 @@ export function scaleOf(objective: string, scales: readonly DeclaredScale[]): De
   return scales.findLast(({ objective: text }) => selectObjectives([text]).has(objective)) ?? null;
 }
 
+/** @param objectives Those that usable rows rate. @throws {InputError} `unused-scale` for a scale that is declared for none of them. */
+export function requireScalesUsed(scales: readonly DeclaredScale[], objectives: readonly string[]): void {
+  const unused = scales.filter(({ objective: text }) => !objectives.some(selectObjectives([text]).has));
+  if (unused.length === 0) return;
+  throw new InputError(
+    "unused-scale",
+    `scale: expected objectives that usable rows rate, got ${unused.map(({ objective }) => `"${objective}"`).join(", ")}`,
+    `usable rows rate ${objectives.join(", ") || "none"}; mend the name or the range, or leave the scale out`,
+  );
+}
+
 /** @throws {InputError} `bad-row` for a rating outside the range that is declared for it. */
 export function requireInScale(rating: number, objective: string, scales: readonly DeclaredScale[]): void {
   const range = scales.length === 0 ? null : scaleOf(objective, scales)?.range;

@@ -20,7 +20,7 @@ export interface RatingsOptions extends Pick<FormatOptions, "onFormat"> {
    * objective found.
    */
   readonly objectives?: readonly string[];
-  /** Declared scales: a rating outside its range makes its row a `RowError`. Default: none. */
+  /** Declared scales: a rating to keep that is outside its range makes its row a `RowError`. Default: none. */
   readonly scales?: readonly DeclaredScale[];
   /** Called for a row that is left out. */
   readonly onUnrated?: () => void;
@@ -51,15 +51,14 @@ export async function* readRatings(
     const { toOwn } = formatReader(location, "ratings", { named: objectives !== undefined, onFormat });
     const parse = (value: unknown) => {
       const record = parseRating(value, location, selection);
-      for (const [name, rating] of Object.entries(record.ratings)) {
-        seen.add(name);
-        requireInScale(rating, name, scales);
-      }
+      for (const name of Object.keys(record.ratings)) seen.add(name);
       const kept = selection ? select(record, selection) : record;
       if (kept === null) onUnrated?.();
+      for (const [name, rating] of Object.entries(kept?.ratings ?? {})) requireInScale(rating, name, scales);
       return kept;
     };
-    yield* readRecords(location.path, parse, { needsOne: true, expand: toOwn });
+    const { source, located = location.path } = location;
+    yield* readRecords(located, parse, { source, needsOne: true, expand: toOwn });
   }
   if (objectives) expandObjectives(objectives, [...seen]);
 }

@@ -1,7 +1,7 @@
 import { InputError } from "../errors.ts";
 import { type DataSource, inflated, rawBytes, sourceName } from "./byte-source.ts";
 import { readCsvRows } from "./csv-rows.ts";
-import { type DataFile, locateData } from "./data-files.ts";
+import { type DataFile, type LocatedData, locateData } from "./data-files.ts";
 import { type Fields, rowId, subsetField } from "./fields.ts";
 import { readParquetRows } from "./parquet-rows.ts";
 import { placeOf, type RowError } from "./records.ts";
@@ -12,7 +12,7 @@ type Rows = AsyncGenerator<Row | RowError, void, undefined>;
 
 /**
  * Streams the rows of a location, one at a time: a file (JSONL, a JSON array or CSV, plain or gzipped, or Parquet), a
- * directory of files, a data set on the hub, or a stream of JSON.
+ * directory of files, a data set on the hub, files that were found before, or a stream of JSON.
  *
  * A row that cannot be decoded comes out as a {@link RowError} in its place. Memory is one row, of Parquet one row group,
  * whatever the size.
@@ -21,10 +21,13 @@ type Rows = AsyncGenerator<Row | RowError, void, undefined>;
  * @throws {InputError} Those of `locateData`; `missing-file`, `unsupported-format`, `corrupt-gzip`, `corrupt-parquet`,
  *   `corrupt-csv`, `row-too-long`, and `empty-file` when the source holds no row at all.
  */
-export async function* readRows(source: DataSource, name: string = sourceName(source)): Rows {
-  const files = typeof source === "string" ? (await locateData(source)).files : null;
+export async function* readRows(
+  source: DataSource | LocatedData,
+  name: string = typeof source === "object" && "files" in source ? source.name : sourceName(source),
+): Rows {
+  const readables = await fileRows(source, name);
   let rows = 0;
-  for (const readable of files?.map(readFileRows) ?? [readJsonRows(source, name)]) {
+  for (const readable of readables) {
     for await (const row of readable) {
       rows++;
       yield row;
@@ -33,6 +36,11 @@ export async function* readRows(source: DataSource, name: string = sourceName(so
   if (rows === 0) {
     throw new InputError("empty-file", `${name}: expected rows, got an empty file`, "check what wrote it");
   }
+}
+
+async function fileRows(source: DataSource | LocatedData, name: string): Promise<Rows[]> {
+  if (typeof source === "string") return (await locateData(source)).files.map(readFileRows);
+  return "files" in source ? source.files.map(readFileRows) : [readJsonRows(source, name)];
 }
 
 function readFileRows({ path, name, format }: DataFile): Rows {
@@ -54,7 +62,7 @@ async function* readJsonRows(source: DataSource, name: string): Rows {
  *   kind, and its first error says which. Default false.
  */
 export async function* readRecords<T>(
-  source: DataSource,
+  source: DataSource | LocatedData,
   parse: (value: unknown, row: Row) => T | null,
   options: {
     readonly name?: string;

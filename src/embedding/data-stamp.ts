@@ -1,18 +1,17 @@
 // Data that changes while it is embedded would give a set of which nobody knows the data.
 
 import { stat } from "node:fs/promises";
-import { locateData } from "../data/data-files.ts";
-import type { DataLocation } from "../data/location.ts";
+import type { LocatedData } from "../data/data-files.ts";
 import { InputError } from "../errors.ts";
 
 /** Size and time of change of files, by path. */
 export type DataStamp = ReadonlyMap<string, string>;
 
 /** Notes what the files of the data look like. Cost: one look at each. */
-export async function stampData(data: readonly DataLocation[]): Promise<DataStamp> {
+export async function stampData(data: readonly { readonly located: LocatedData }[]): Promise<DataStamp> {
   const stamps = new Map<string, string>();
-  for (const { path } of data) {
-    for (const file of (await locateData(path)).files) stamps.set(file.path, await stampOf(file.path));
+  for (const { located } of data) {
+    for (const { path } of located.files) stamps.set(path, await stampOf(path));
   }
   return stamps;
 }

@@ -1,14 +1,14 @@
-// Records → embeddings on disk. Two passes over the data: one that counts and names, one that computes, part by part. While the
-// backbone computes a part, the next one is read and tokenized and the one before it is written. What keeps these apart is that a large
-// backbone lives in a process of its own (src/backbone/isolated/), not that reading does: so an engine elsewhere overlaps by the
-// same lines, this process stays free for Ctrl-C and progress, and the weights lie in huge pages.
+// Records → embeddings on disk. Three passes over the data: one that parses and counts, one that hashes, and, unless every part is there,
+// one that computes, part by part, up to the last row of the run. While the backbone computes a part, the next one is read and tokenized
+// and the one before it is written. What keeps these apart is that a large backbone lives in a process of its own
+// (src/backbone/isolated/), not that reading does: so an engine elsewhere overlaps by the same lines, this process stays free for Ctrl-C
+// and progress, and the weights lie in huge pages.
 // H hidden size, K objectives, n rows of a part.
 
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import type { Backbone } from "../backbone/backbone.ts";
 import type { Chat } from "../chat/chat.ts";
 import type { OverlongPolicy } from "../chat/overlong.ts";
+import { withFiles } from "../data/data-files.ts";
 import type { Doubt } from "../data/doubts.ts";
 import type { FormatOptions } from "../data/formats/formats.ts";
 import type { DataLocation } from "../data/location.ts";
@@ -22,12 +22,11 @@ import {
   type ChatSettings,
   type EmbeddingKind,
   type EmbeddingManifest,
-  MANIFEST,
   readManifest,
   writeManifest,
 } from "./manifest.ts";
 import { explainOutput } from "./output-directory.ts";
-import { readPart, writePart } from "./part.ts";
+import { writePart } from "./part.ts";
 import { toTensors } from "./part-tensors.ts";
 import { type PartWriter, startPartWriter } from "./part-writer.ts";
 import { type EmbedPlan, planRun } from "./plan.ts";
@@ -40,11 +39,12 @@ import {
   summarizePart,
   withParts,
 } from "./set-description.ts";
-import { prepareDirectory, removeUnfinished } from "./set-directory.ts";
+import { isComplete, markIncomplete, prepareDirectory, removeUnfinished } from "./set-directory.ts";
 import { acquireSetLock } from "./set-lock.ts";
 import { type Shard, shardParts, WHOLE } from "./shard.ts";
-import { writeJournal } from "./shard-journal.ts";
-import { surveyData } from "./survey.ts";
+import { removeJournals, writeJournal } from "./shard-journal.ts";
+import { type LocatedSelection, requireNoRejections, surveyData } from "./survey.ts";
+import { verifyPart } from "./verify-part.ts";
 
 export interface EmbedOptions {
   readonly kind: EmbeddingKind;
@@ -85,7 +85,7 @@ export interface EmbedOptions {
   readonly shard?: Shard;
   /** How a command line would start this run, for what `mergeShards` says about missing parts. */
   readonly command?: readonly string[];
-  /** After an abort the current part is still finished; the run can be resumed. */
+  /** After an abort the current part is still finished, and none is begun; the run can be resumed. */
   readonly signal?: AbortSignal;
   /** Called once, before anything is computed. Costs the tokenization of a sample of rows. */
   readonly onPlan?: (plan: EmbedPlan) => void;
@@ -114,13 +114,15 @@ export interface EmbedProgress {
  *
  * @returns The manifest; `complete` is false if the signal was aborted. Of a shard: the manifest with its parts alone,
  *   `complete` false, or that of the set if it is complete already.
- * @throws {InputError} If the data has no usable row or changes meanwhile, an objective is unknown, the directory holds
- *   something else or cannot be written (`output-not-empty`, `bad-output`, `disk-full`), another process is at it (`set-in-use`), or
- *   the backbone gives no finite states (`not-finite`).
+ * @throws {InputError} If the data has no usable row or changes meanwhile, an objective is unknown or a scale is declared for none
+ *   (`unused-scale`), parts would hold too many rows (`bad-part-rows`), the directory holds something else or cannot be written
+ *   (`output-not-empty`, `bad-output`, `disk-full`), another process is at it
+ *   (`set-in-use`), or the backbone gives no finite states (`not-finite`).
  *
  * Memory: two parts, one that is computed and one that is written, `partRows · H` floats each (three times that for pairs; for
- * best-of-N one vector per response and per prompt), and the token ids of two. Cost of a shard beside its parts: one parse of all data. Source: the reference's stage-1 and stage-2
- * preparation. Differs: one prompt embedding per pair, no padding, nothing dropped silently.
+ * best-of-N one vector per response and per prompt), and the token ids of two. Cost of a shard beside its parts: all data is parsed
+ * once and hashed once, and parsed again up to the shard's last row; files that come meanwhile are not read. Source: the reference's
+ * stage-1 and stage-2 preparation. Differs: one prompt embedding per pair, no padding, nothing dropped silently.
  */
 export async function embed(
   backbone: Backbone,
@@ -130,8 +132,9 @@ export async function embed(
   const { out, overlong = "reject", shard = WHOLE, onNote = () => {} } = options;
   const timing = startTiming();
   const maxTokens = Math.min(options.maxTokens ?? backbone.maxTokens, backbone.maxTokens);
-  const stamp = await stampData(options.data);
-  const survey = await surveyData(options);
+  const selection = { ...options, data: await withFiles(options.data) };
+  const stamp = await stampData(selection.data);
+  const survey = await surveyData(selection);
   const set = await describeSet(backbone, options, maxTokens, survey);
   const context = { chat, maxTokens, overlong, objectives: survey.objectives.map(({ name }) => name) };
   return await explainOutput(out, "embed", async () => {
@@ -139,7 +142,7 @@ export async function embed(
     await using _lock = await acquireSetLock(out, shard, countParts(set), onNote);
     await removeUnfinished(out, set, shard);
     const check = () => requireUnchanged(stamp);
-    const run = { backbone, set, shard, context, options, check, timing };
+    const run = { backbone, set, shard, context, selection, options, check, timing };
     const manifest = await embedParts(run, (size) =>
       planRun(size, set.kind, survey, context, backbone.hiddenSize),
     );
@@ -148,14 +151,12 @@ export async function embed(
   });
 }
 
-const isComplete = async (directory: string): Promise<boolean> =>
-  existsSync(join(directory, MANIFEST)) && (await readManifest(directory)).complete;
-
 interface Run {
   readonly backbone: Backbone;
   readonly set: EmbeddingManifest;
   readonly shard: Shard;
   readonly context: EncodeContext;
+  readonly selection: LocatedSelection;
   readonly options: EmbedOptions;
   /** Fails where the data is no longer what `set` says. */
   readonly check: () => Promise<void>;
@@ -169,41 +170,44 @@ async function embedParts(run: Run, plan: (size: RunSize) => EmbedPlan): Promise
   const { out, strict = false } = options;
   const { first, end } = shardParts(shard, countParts(set));
   const [firstRow, endRow] = [first * set.partRows, Math.min(end * set.partRows, set.rowsIn)];
-  const parts: PartSummary[] = [];
-  const partAt = async (index: number): Promise<PartSummary | null> => {
-    const { file, id } = describePart(set, index);
-    const part = index < end ? await readPart(out, file, id) : null;
-    return part && summarizePart(part);
-  };
-  const save = async (complete: boolean): Promise<EmbeddingManifest> => {
-    const manifest = withParts(set, parts, complete && shard === WHOLE);
-    if (shard === WHOLE) await writeManifest(out, manifest);
-    else await writeJournal(out, shard, options.command ?? null, manifest);
+  const parts = new Map<number, PartSummary>();
+  for (let index = first; index < end; index++) {
+    const { part } = await verifyPart(out, set, index);
+    if (part) parts.set(index, part);
+  }
+  if (strict) requireNoRejections([...parts.values()].flatMap((part) => part.rejections));
+  const nothingLeft = () => parts.size === end - first;
+  if (shard !== WHOLE && nothingLeft() && (await isComplete(out))) return await readManifest(out);
+  const save = async (): Promise<EmbeddingManifest> => {
+    const inOrder = [...parts].sort(([a], [b]) => a - b).map(([, part]) => part);
+    const manifest = withParts(set, inOrder, shard === WHOLE && nothingLeft());
+    if (shard !== WHOLE) await writeJournal(out, shard, options.command ?? null, manifest);
+    else {
+      await writeManifest(out, manifest);
+      if (manifest.complete) await removeJournals(out);
+    }
     return manifest;
   };
-  const there: number[] = [];
-  for (let index = first; index < end; index++) if (await partAt(index)) there.push(index);
-  const nothingLeft = there.length === end - first;
-  if (shard !== WHOLE && nothingLeft && (await isComplete(out))) return await readManifest(out);
-  // A folder says from the beginning whose it is.
-  if (shard !== WHOLE || !existsSync(join(out, MANIFEST))) await save(false);
-  const rowsDone = there
+  if (!nothingLeft()) await markIncomplete(out);
+  const saved = await save(); // A folder says from the beginning whose it is.
+  const rowsDone = [...parts.keys()]
     .map((index) => describePart(set, index))
     .reduce((sum, at) => sum + at.end - at.start, 0);
-  options.onPlan?.(plan({ rows: endRow - firstRow, parts: end - first, partsDone: there.length, rowsDone }));
-  if (first === end) return await save(true);
+  options.onPlan?.(plan({ rows: endRow - firstRow, parts: end - first, partsDone: parts.size, rowsDone }));
+  if (nothingLeft() || options.signal?.aborted) return saved;
 
   const writer = startPartWriter();
-  const stretch = { selection: said(options), partRows: set.partRows, firstRow, endRow };
+  const partAt = async (index: number) => parts.get(index) ?? null;
+  const stretch = { selection: said(run.selection), partRows: set.partRows, firstRow, endRow };
   const encoded = readAhead((stop) =>
     encodedParts({ ...stretch, context: run.context, partAt, strict, stop }),
   );
   try {
     for await (const part of explained(encoded, run.check)) {
-      if (part.there) parts.push(part.there);
-      else {
-        parts.push(
-          await embedPart(run, part, writer, parts.some(hasRows), ({ share, ...computed }) => {
+      if (part.there === null && !options.signal?.aborted) {
+        parts.set(
+          part.index,
+          await embedPart(run, part, writer, [...parts.values()].some(hasRows), ({ share, ...computed }) => {
             const begin = part.index * set.partRows;
             const rows = begin + Math.round((part.endRow - begin) * share) - firstRow;
             options.onProgress?.({ rows, totalRows: endRow - firstRow, ...computed });
@@ -217,11 +221,11 @@ async function embedParts(run: Run, plan: (size: RunSize) => EmbedPlan): Promise
     throw error;
   }
   await writer.done();
-  return await save(parts.length === end - first);
+  return await save();
 }
 
 /** The survey has said what the format is. */
-const said = ({ onFormat: _said, ...selection }: EmbedOptions) => selection;
+const said = ({ onFormat: _said, ...selection }: LocatedSelection) => selection;
 
 /** Data that has changed is the better explanation of what goes wrong while it is read. */
 async function* explained<T>(items: AsyncIterable<T>, check: () => Promise<void>): AsyncGenerator<T> {

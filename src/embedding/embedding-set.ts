@@ -6,7 +6,7 @@ import { readTensorRows } from "../checkpoint/safetensors.ts";
 import { readSafetensorsHeader, type TensorRange } from "../checkpoint/safetensors-header.ts";
 import { InputError } from "../errors.ts";
 import { type EmbeddingKind, type EmbeddingManifest, readManifest } from "./manifest.ts";
-import type { RowInfo } from "./part.ts";
+import { type RowInfo, readPartMetadata } from "./part.ts";
 
 /** A stretch of rated conversations. */
 export interface RatingsChunk {
@@ -182,8 +182,8 @@ export class EmbeddingSet {
     for (const { file, id, rows: count } of this.manifest.parts) {
       const path = join(this.directory, file);
       const { tensors, metadata } = await readSafetensorsHeader(path);
-      const rows: RowInfo[] = JSON.parse(metadata.get("rows") ?? "[]");
-      if (metadata.get("part") !== id || rows.length !== count) {
+      const rows = readPartMetadata(metadata, id)?.rows;
+      if (rows?.length !== count) {
         throw new InputError(
           "changed-part",
           `${path}: expected the part that the manifest names (${count} rows), got another`,

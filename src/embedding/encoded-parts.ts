@@ -4,8 +4,8 @@ import { setImmediate } from "node:timers/promises";
 import { type EncodeContext, type EncodedRow, encodeRecord } from "./encode.ts";
 import type { Rejection } from "./manifest.ts";
 import {
-  type DataSelection,
   describeError,
+  type LocatedSelection,
   type NumberedRecord,
   numberedRecords,
   strictly,
@@ -23,7 +23,7 @@ export interface EncodedPart<There> {
 }
 
 export interface EncodedPartsOptions<There> {
-  readonly selection: DataSelection;
+  readonly selection: LocatedSelection;
   readonly context: EncodeContext;
   readonly partRows: number;
   /** The stretch of the data to encode; its first row begins a part. */

@@ -6,7 +6,7 @@ import { basename } from "node:path";
 import { describeDecoder } from "../backbone/architectures/families.ts";
 import { type ChatOptions, openChat } from "../chat/chat.ts";
 import { openCheckpoint } from "../checkpoint/checkpoint.ts";
-import { explainFullDisk, requireSpace } from "../checkpoint/disk-space.ts";
+import { requireSpace } from "../checkpoint/disk-space.ts";
 import { locateCheckpoint, storedLocation } from "../checkpoint/location.ts";
 import { InputError } from "../errors.ts";
 import { chatSettingsOf } from "./embedder.ts";
@@ -16,12 +16,17 @@ import {
   hashOf,
   type ObjectiveSummary,
   type Rejection,
+  readManifest,
   writeManifest,
 } from "./manifest.ts";
-import { partFile, writePart } from "./part.ts";
+import { explainOutput } from "./output-directory.ts";
+import { requirePartRows, writePart } from "./part.ts";
 import { openReferenceFiles, type ReferenceFiles } from "./reference-files.ts";
-import { prepareDirectory, removeUnfinished } from "./set-directory.ts";
+import { countParts, describePart } from "./set-description.ts";
+import { isComplete, prepareDirectory, removeUnfinished } from "./set-directory.ts";
+import { acquireSetLock } from "./set-lock.ts";
 import { WHOLE } from "./shard.ts";
+import { verifyPart } from "./verify-part.ts";
 
 /** The name of a column of labels. */
 export interface ImportedObjective {
@@ -42,12 +47,14 @@ export interface ImportOptions extends ChatOptions {
   readonly out: string;
   /** Ratings only, where they are required: a name for every column of labels, in order. */
   readonly objectives?: readonly ImportedObjective[];
-  /** Rows per part. Default 4096. */
+  /** Rows per part. Default 4096, at most 131072. */
   readonly partRows?: number;
   readonly signal?: AbortSignal;
-  /** Called once, before anything is written. */
+  /** Called once, before anything is written; not where the set is there already. */
   readonly onPlan?: (plan: { readonly rows: number; readonly bytes: number; readonly dtype: string }) => void;
   readonly onProgress?: (rows: number, totalRows: number) => void;
+  /** Called when a lock of a process that is gone is taken over, or one of another machine is watched. */
+  readonly onNote?: (line: string) => void;
 }
 
 const PART_ROWS = 4096;
@@ -67,9 +74,10 @@ const BYTES_PER_ROW = 180; // what is known of a row, as text
  *
  * @returns The manifest.
  * @throws {InputError} Those of `openReferenceFiles`, `openCheckpoint` and `openChat`; `wrong-backbone`, `missing-objectives`,
- *   `no-usable-rows`, `output-not-empty`, `disk-full`.
+ *   `no-usable-rows`, `output-not-empty`, `bad-output`, `bad-part-rows`, `disk-full`, `set-in-use`.
  *
- * Cost: the files are read twice, once for their hashes. Memory: one part, some 4 · partRows · H floats for pairs.
+ * Cost: the files are read twice, once for their hashes; a set that is there already costs the hashes and labels alone. Memory: one
+ * part, some 4 · partRows · H floats for pairs.
  */
 export async function importEmbeddings(options: ImportOptions): Promise<EmbeddingManifest> {
   const {
@@ -81,8 +89,10 @@ export async function importEmbeddings(options: ImportOptions): Promise<Embeddin
     signal,
     onPlan,
     onProgress,
+    onNote = () => {},
     ...chatOptions
   } = options;
+  requirePartRows(partRows, 1);
   const source = await openReferenceFiles(files);
   const { kind, name, rows, hiddenSize } = source;
   const named = nameColumns(source, objectives);
@@ -110,7 +120,7 @@ export async function importEmbeddings(options: ImportOptions): Promise<Embeddin
   const perRow = kind === "pairs" ? 3 * hiddenSize : hiddenSize + rated.length;
   const bytes = rows * (4 * perRow + BYTES_PER_ROW);
 
-  return await explainFullDisk(out, "import", async () => {
+  return await explainOutput(out, "import", async () => {
     const columns = rated.map((objective) => summaries.indexOf(objective));
     const parts: { file: string; id: string; rows: number }[] = [];
     const rejections: Rejection[] = [];
@@ -130,12 +140,18 @@ export async function importEmbeddings(options: ImportOptions): Promise<Embeddin
         promptDifferences: kind === "pairs" ? differences : null,
       },
     });
-    await prepareDirectory(out, manifest(false));
-    await removeUnfinished(out, manifest(false), WHOLE);
+    const set = manifest(false);
+    const partCount = countParts(set);
+    await prepareDirectory(out, set);
+    await using _lock = await acquireSetLock(out, WHOLE, partCount, onNote);
+    await removeUnfinished(out, set, WHOLE);
+    const there = await countPartsThere(out, set);
+    if (there === partCount && (await isComplete(out))) return await readManifest(out);
     onPlan?.({ rows, bytes, dtype: source.dtype });
-    await requireSpace(out, bytes, "import");
-    await writeManifest(out, manifest(false));
-    const partCount = Math.max(1, Math.ceil(rows / partRows));
+    // A part that is there is written anew beside itself, and then takes its own place.
+    const partsToCome = Math.min(partCount, partCount - there + 1);
+    await requireSpace(out, (bytes * partsToCome) / partCount, "import");
+    await writeManifest(out, set);
     for (let index = 0; index < partCount; index++) {
       signal?.throwIfAborted();
       const [start, end] = [index * partRows, Math.min(rows, (index + 1) * partRows)];
@@ -143,8 +159,7 @@ export async function importEmbeddings(options: ImportOptions): Promise<Embeddin
         kind === "pairs"
           ? await importPairs(source, start, end)
           : await importRatings(source, start, end, columns);
-      const id = hashOf({ run, index });
-      const file = partFile(kind, index, partCount);
+      const { file, id } = describePart(set, index);
       await writePart(out, { file, id, rows: part.rows, rejections: part.rejections }, part.tensors);
       parts.push({ file, id, rows: part.rows.length });
       rejections.push(...part.rejections);
@@ -157,6 +172,14 @@ export async function importEmbeddings(options: ImportOptions): Promise<Embeddin
     await writeManifest(out, done);
     return done;
   });
+}
+
+async function countPartsThere(out: string, set: EmbeddingManifest): Promise<number> {
+  let there = 0;
+  for (let index = 0; index < countParts(set); index++) {
+    if ((await verifyPart(out, set, index)).part !== null) there++;
+  }
+  return there;
 }
 
 function nameColumns(

@@ -2,19 +2,18 @@
 
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { copyFile, link, open, readdir, rename, rm } from "node:fs/promises";
+import { copyFile, link, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { readSafetensorsHeader } from "../checkpoint/safetensors-header.ts";
 import { InputError } from "../errors.ts";
 import { type EmbeddingManifest, writeManifest } from "./manifest.ts";
 import { explainOutput, makeOutputDirectory } from "./output-directory.ts";
-import { type PartInfo, readPart } from "./part.ts";
-import { countParts, describePart, type PartSummary, summarizePart, withParts } from "./set-description.ts";
+import { countParts, describePart, type PartSummary, withParts } from "./set-description.ts";
 import { describeDifferences } from "./set-differences.ts";
-import { readSets, removeUnfinished } from "./set-directory.ts";
+import { markIncomplete, readSets, removeUnfinished } from "./set-directory.ts";
 import { acquireSetLock } from "./set-lock.ts";
 import { type Shard, shardOf, WHOLE } from "./shard.ts";
-import { isJournalFile, readJournals, type ShardJournal } from "./shard-journal.ts";
+import { readJournals, removeJournals, type ShardJournal } from "./shard-journal.ts";
+import { verifyPart } from "./verify-part.ts";
 
 export interface MergeOptions {
   /** Folders in which shards have written; their parts are linked into the set, or copied where that cannot be. Default: none. */
@@ -55,7 +54,8 @@ export interface MergeResult {
  *
  * Every part must have the id of its stretch, a file of the right length, and account for each row of its stretch once:
  * embedded or rejected. Then `manifest.json` is written, byte for byte as one process would have written it, and what the
- * shards have left beside their parts is deleted. A complete set is verified again and left as it is. Shards may be of different counts.
+ * shards have left beside their parts is deleted. A complete set is verified again and left as it is; where its parts are damaged the
+ * manifest says from then on that it is not complete. Shards may be of different counts.
  *
  * @param out The folder of the set: where shards have written, or another, with their folders in `from`.
  * @throws {InputError} `not-an-embedding-set` where no shard has begun, `mixed-shards`, `set-in-use`, `disk-full`, `bad-output`.
@@ -89,11 +89,10 @@ async function mergeHeld(
     let damage: string | null = null;
     const before = parts.length;
     for (const directory of directories) {
-      if (!existsSync(join(directory, file))) continue;
       const found = await verifyPart(directory, set, index);
-      if (typeof found === "string") damage = `${join(directory, file)}: ${found}`;
+      if (found.part === null) damage = found.damage ?? damage;
       else {
-        parts.push(found);
+        parts.push(found.part);
         places.push(directory);
         break;
       }
@@ -101,13 +100,15 @@ async function mergeHeld(
     if (parts.length === before) missing.push({ index, file, damage });
     onProgress?.(index + 1, partCount);
   }
-  if (missing.length > 0 || verifyOnly)
+  if (missing.length > 0 || verifyOnly) {
+    if (!verifyOnly) await markIncomplete(out);
     return { manifest: null, missing: byShard(missing, journals, partCount), partCount };
+  }
 
   for (const [i, { file }] of parts.entries()) if (places[i] !== out) await bring(places[i]!, out, file);
   const manifest = withParts({ ...set, complete: false }, parts, true);
   await writeManifest(out, manifest);
-  for (const name of await readdir(out)) if (isJournalFile(name)) await rm(join(out, name), { force: true });
+  await removeJournals(out);
   await removeUnfinished(out, set, WHOLE);
   return { manifest, missing: [], partCount };
 }
@@ -137,32 +138,6 @@ const nothing = (where: string): InputError =>
     `${where}: expected a set that shards have begun, got none`,
     "run the shards first: `armorm embed … --shard i/n`",
   );
-
-/** What a part accounts for, or what is wrong with it. */
-async function verifyPart(
-  directory: string,
-  set: EmbeddingManifest,
-  index: number,
-): Promise<PartSummary | string> {
-  const { file, id, start, end } = describePart(set, index);
-  const part = await readPart(directory, file, id);
-  if (part === null) return "no part of this set, or cut";
-  const wrong = accountFor(part, start, end);
-  if (wrong !== null) return wrong;
-  const { tensors } = await readSafetensorsHeader(join(directory, file));
-  const counted = tensors.get(set.kind === "best-of-n" ? "response_counts" : "embeddings");
-  const rows = counted?.shape[0];
-  if (rows !== part.rows.length) return `expected ${part.rows.length} rows of numbers, got ${rows ?? "none"}`;
-  return summarizePart(part);
-}
-
-/** Each row of `[start, end)` once: embedded or rejected. */
-function accountFor({ rows, rejections }: PartInfo, start: number, end: number): string | null {
-  const numbers = [...rows, ...rejections].map(({ row }) => row).sort((a, b) => a - b);
-  if (numbers.length !== end - start) return `expected ${end - start} rows, got ${numbers.length}`;
-  const wrong = numbers.findIndex((row, i) => row !== start + i);
-  return wrong < 0 ? null : `expected row ${start + wrong}, got ${numbers[wrong]}`;
-}
 
 /** Groups missing parts by who makes them: shards of the largest count that anybody was started with. */
 function byShard(

@@ -1,5 +1,5 @@
 import { mkdir, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join, resolve, sep } from "node:path";
 import { explainFullDisk } from "../checkpoint/disk-space.ts";
 import { InputError } from "../errors.ts";
 
@@ -48,10 +48,14 @@ export async function explainOutput<T>(directory: string, what: string, work: ()
   } catch (error) {
     const { path, code } = error as NodeJS.ErrnoException;
     // What the work could not read is another matter, and a file that somebody has deleted there is too.
-    if (path === undefined || !path.startsWith(directory) || code === "ENOENT") throw error;
+    if (path === undefined || !isWithin(directory, path) || code === "ENOENT") throw error;
     throw explained(directory, error);
   }
 }
+
+/** Whether a path is a directory or lies below it, however the two are written. */
+const isWithin = (directory: string, path: string): boolean =>
+  resolve(path) === resolve(directory) || resolve(path).startsWith(join(resolve(directory), sep));
 
 function explained(directory: string, error: unknown): unknown {
   const got = REASONS[(error as NodeJS.ErrnoException).code ?? ""];

@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { readSafetensorsHeader, type Tensor, writeSafetensors } from "../checkpoint/safetensors.ts";
+import { type Tensor, writeSafetensors } from "../checkpoint/safetensors.ts";
+import { InputError } from "../errors.ts";
 import type { Rejection } from "./manifest.ts";
 
 /** What is known of an embedded row beside its numbers. */
@@ -24,6 +25,23 @@ export interface PartInfo {
   readonly rejections: readonly Rejection[];
 }
 
+/** What is known of rows and of best-of-N responses fills the header of a part, which may hold 100 MB: 763 bytes for each of these. */
+const MOST_PER_PART = 2 ** 17;
+
+/**
+ * @param mostResponses Of one row of best-of-N data; of other rows 1.
+ * @throws {InputError} `bad-part-rows` for parts of so many rows that their headers could not be read again.
+ */
+export function requirePartRows(partRows: number, mostResponses: number): void {
+  const most = Math.max(1, Math.floor(MOST_PER_PART / mostResponses));
+  if (partRows <= most) return;
+  throw new InputError(
+    "bad-part-rows",
+    `rows per part: expected at most ${most}, got ${partRows}`,
+    "choose fewer: --part-rows, or partRows; a set of such parts that was begun before has to be begun anew",
+  );
+}
+
 /** `ratings-00001-of-00008.safetensors` */
 export function partFile(kind: string, index: number, count: number): string {
   const number = (n: number) => String(n).padStart(5, "0");
@@ -43,15 +61,23 @@ export async function writePart(
   });
 }
 
-/** Reads what a part holds, or null where there is no such file or it belongs to another run. */
-export async function readPart(directory: string, file: string, id: string): Promise<PartInfo | null> {
-  let metadata: ReadonlyMap<string, string>;
+/** What a part's metadata say of its rows; null where they are not what `writePart` wrote under this id. */
+export function readPartMetadata(
+  metadata: ReadonlyMap<string, string>,
+  id: string,
+): Pick<PartInfo, "rows" | "rejections"> | null {
+  if (metadata.get("part") !== id) return null;
+  const [rows, rejections] = [listIn<RowInfo>(metadata, "rows"), listIn<Rejection>(metadata, "rejections")];
+  return rows && rejections && { rows, rejections };
+}
+
+function listIn<T>(metadata: ReadonlyMap<string, string>, key: string): T[] | null {
+  let list: unknown;
   try {
-    ({ metadata } = await readSafetensorsHeader(join(directory, file)));
+    list = JSON.parse(metadata.get(key) ?? "");
   } catch {
     return null;
   }
-  if (metadata.get("part") !== id) return null;
-  const list = (key: string) => JSON.parse(metadata.get(key) ?? "[]");
-  return { file, id, rows: list("rows"), rejections: list("rejections") };
+  const isList = Array.isArray(list) && list.every((item) => typeof item === "object" && item !== null);
+  return isList ? (list as T[]) : null;
 }

@@ -4,7 +4,7 @@ import type { Backbone } from "../backbone/backbone.ts";
 import { storedLocation } from "../checkpoint/location.ts";
 import type { EmbedOptions } from "./embed.ts";
 import { type EmbeddingManifest, hashOf, type Rejection } from "./manifest.ts";
-import { type PartInfo, partFile } from "./part.ts";
+import { type PartInfo, partFile, requirePartRows } from "./part.ts";
 import type { Survey } from "./survey.ts";
 
 const PART_ROWS = 8192;
@@ -26,6 +26,8 @@ export interface PartSummary {
  *
  * `run`, its identity, hashes the backbone's and the chat's fingerprints, the data's hashes and every option that decides a
  * byte. How many processes share the work does not, nor where the backbone lies.
+ *
+ * @throws {InputError} `bad-part-rows`
  */
 export async function describeSet(
   backbone: Backbone,
@@ -36,6 +38,7 @@ export async function describeSet(
   const { kind, overlong = "reject", limit = null } = options;
   const perPart = kind === "best-of-n" ? Math.floor(PART_RESPONSES / survey.mostResponses) : PART_ROWS;
   const partRows = options.partRows ?? Math.max(1, Math.min(perPart, PART_ROWS));
+  requirePartRows(partRows, survey.mostResponses);
   const about = {
     format: "armorm-embeddings",
     version: 1,

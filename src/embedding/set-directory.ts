@@ -1,9 +1,10 @@
 // The folder of a set that is being made.
 
+import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "../errors.ts";
-import { type EmbeddingManifest, MANIFEST, readManifest } from "./manifest.ts";
+import { type EmbeddingManifest, MANIFEST, readManifest, writeManifest } from "./manifest.ts";
 import { makeOutputDirectory } from "./output-directory.ts";
 import { countParts, describePart } from "./set-description.ts";
 import { describeDifferences } from "./set-differences.ts";
@@ -20,9 +21,11 @@ const TEMPORARY = ".tmp";
  */
 export async function prepareDirectory(directory: string, set: EmbeddingManifest): Promise<void> {
   await makeOutputDirectory(directory);
+  // Listed before the sets are read: what a sibling puts here meanwhile is then either in no list, or of a set that is read.
+  const names = await readdir(directory);
   const begun = await readSets(directory);
   if (begun.length === 0) {
-    const other = (await readdir(directory)).find((name) => !name.endsWith(TEMPORARY) && !isLockFile(name));
+    const other = names.find((name) => !name.endsWith(TEMPORARY) && !isLockFile(name));
     if (other === undefined) return;
     const what = `${directory}: expected an empty folder, got one that holds ${other}`;
     throw new InputError("output-not-empty", what, "choose an empty folder, or delete this one");
@@ -43,6 +46,16 @@ export async function readSets(directory: string): Promise<EmbeddingManifest[]> 
   const names = await readdir(directory);
   return names.includes(MANIFEST) ? [await readManifest(directory), ...manifests] : manifests;
 }
+
+/** Lets the manifest of a set whose parts turn out not to be there say so; where there is none, or it does already, nothing happens. */
+export async function markIncomplete(directory: string): Promise<void> {
+  if (!(await isComplete(directory))) return;
+  await writeManifest(directory, { ...(await readManifest(directory)), complete: false });
+}
+
+/** Whether a folder holds a set whose manifest calls it complete. */
+export const isComplete = async (directory: string): Promise<boolean> =>
+  existsSync(join(directory, MANIFEST)) && (await readManifest(directory)).complete;
 
 /** Removes what killed processes were writing when they died: of a shard's own parts only, of `WHOLE` everything. */
 export async function removeUnfinished(

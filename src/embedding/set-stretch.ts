@@ -4,10 +4,10 @@ import { existsSync } from "node:fs";
 import { InputError } from "../errors.ts";
 import { EmbeddingSet } from "./embedding-set.ts";
 import type { EmbeddingManifest } from "./manifest.ts";
-import { readPart } from "./part.ts";
 import { countParts, describePart } from "./set-description.ts";
 import { readSets } from "./set-directory.ts";
 import { type Shard, shardParts, showShard } from "./shard.ts";
+import { verifyPart } from "./verify-part.ts";
 
 /** Consecutive parts of a set, counted from 0. */
 export interface SetStretch {
@@ -63,12 +63,11 @@ async function findPart(
   index: number,
   shard: Shard,
 ): Promise<EmbeddingManifest["parts"][number]> {
-  const { file, id } = describePart(manifest, index);
-  const part = await readPart(directory, file, id);
-  if (part) return { file, id, rows: part.rows.length };
+  const { part } = await verifyPart(directory, manifest, index);
+  if (part) return { file: part.file, id: part.id, rows: part.rows };
   throw new InputError(
     "incomplete-embeddings",
-    `${directory}: expected all parts of shard ${showShard(shard)}, got no ${file}`,
+    `${directory}: expected all parts of shard ${showShard(shard)}, got no ${describePart(manifest, index).file}`,
     `run \`armorm embed … --shard ${showShard(shard)}\` to its end, or name the shard whose parts are here with --shard`,
   );
 }

@@ -1,6 +1,6 @@
 // What each shard leaves beside its parts: of which set they are, and what the shard has finished.
 
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "../errors.ts";
 import { type EmbeddingManifest, writeJson } from "./manifest.ts";
@@ -19,7 +19,7 @@ export interface ShardJournal {
 
 const FILE = /^shard-\d{5,}-of-\d{5,}\.json$/;
 
-export const isJournalFile = (name: string): boolean => FILE.test(name);
+const isJournalFile = (name: string): boolean => FILE.test(name);
 
 export function journalFile({ index, count }: Shard): string {
   const number = (n: number) => String(n).padStart(5, "0");
@@ -35,6 +35,13 @@ export const writeJournal = (
   const journal: ShardJournal = { format: "armorm-embedding-shard", version: 1, shard, command, manifest };
   return writeJson(join(directory, journalFile(shard)), journal);
 };
+
+/** Removes the journals of a set that is complete: its manifest has what they say. */
+export async function removeJournals(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (isJournalFile(name)) await rm(join(directory, name), { force: true });
+  }
+}
 
 /** The journals of a folder, in the order of their names. @throws {InputError} `not-a-shard` */
 export async function readJournals(directory: string): Promise<ShardJournal[]> {

@@ -1,18 +1,18 @@
 import { basename } from "node:path";
 import { readBestOfN } from "../data/best-of-n.ts";
-import { locateData } from "../data/data-files.ts";
+import type { LocatedData } from "../data/data-files.ts";
 import { describeFile } from "../data/describe-file.ts";
 import { type Doubt, openDoubts } from "../data/doubts.ts";
 import type { FormatOptions } from "../data/formats/formats.ts";
 import type { DataLocation } from "../data/location.ts";
 import { expandObjectives } from "../data/objective-selection.ts";
 import { readPairs } from "../data/pairs.ts";
-import { type DeclaredScale, scaleOf } from "../data/rating-scale.ts";
+import { type DeclaredScale, requireScalesUsed, scaleOf } from "../data/rating-scale.ts";
 import { type RatingsOptions, readRatings } from "../data/ratings.ts";
 import { placeOf, type RowError } from "../data/records.ts";
 import { InputError } from "../errors.ts";
 import type { Embeddable } from "./encode.ts";
-import type { EmbeddingKind, ObjectiveSummary } from "./manifest.ts";
+import type { EmbeddingKind, ObjectiveSummary, Rejection } from "./manifest.ts";
 
 export interface DataSelection {
   readonly kind: EmbeddingKind;
@@ -25,6 +25,11 @@ export interface DataSelection {
   readonly strict?: boolean;
   /** Called once, if rows are odd that can be used all the same. */
   readonly onDoubts?: (doubts: readonly Doubt[]) => void;
+}
+
+/** A selection whose files have been found. */
+export interface LocatedSelection extends DataSelection {
+  readonly data: readonly (DataLocation & { readonly located: LocatedData })[];
 }
 
 /** What the data holds, before anything expensive begins. */
@@ -65,13 +70,9 @@ export interface NumberedRecord {
 
 /** The records of a selection, numbered; unusable rows are records too. */
 export async function* numberedRecords(
-  selection: DataSelection & Pick<RatingsOptions, "onUnrated">,
+  selection: LocatedSelection & Pick<RatingsOptions, "onUnrated">,
 ): AsyncGenerator<NumberedRecord> {
   const { kind, data, limit = Number.POSITIVE_INFINITY } = selection;
-  const sources = new Map<string, string>();
-  for (const { path, source } of data) {
-    for (const { name } of (await locateData(path)).files) sources.set(name, source);
-  }
   const readers = {
     ratings: () => readRatings(data, selection),
     pairs: () => readPairs(data, selection),
@@ -81,19 +82,19 @@ export async function* numberedRecords(
   let row = 0;
   for await (const record of records) {
     if (row >= limit) return;
-    const source = record.kind === "error" ? (sources.get(record.file) ?? record.file) : record.source;
-    yield { row, source, record };
+    yield { row, source: record.source!, record }; // These readers say it of rows that cannot be used, too.
     row++;
   }
 }
 
 /**
- * Counts rows and objectives, samples records, and hashes the files: one pass of parsing, no memory beyond the
- * objectives and the sample.
+ * Counts rows and objectives, samples records, and hashes the files.
  *
- * @throws {InputError} `no-usable-rows` if no row can be used; those of the readers.
+ * Cost: one pass that parses, one that hashes and counts rows. Memory: the objectives, the sample, and what `openDoubts` keeps of ids.
+ *
+ * @throws {InputError} `no-usable-rows` if no row can be used; `unknown-objective`, `unused-scale`; those of the readers.
  */
-export async function surveyData(selection: DataSelection): Promise<Survey> {
+export async function surveyData(selection: LocatedSelection): Promise<Survey> {
   const found = new Map<string, { -readonly [K in keyof ObjectiveSummary]: ObjectiveSummary[K] }>();
   let rows = 0;
   let firstError: RowError | null = null;
@@ -136,12 +137,11 @@ export async function surveyData(selection: DataSelection): Promise<Survey> {
   const names = [...found.keys()];
   const asked = selection.kind === "ratings" ? selection.objectives : undefined;
   const order = asked ? expandObjectives(asked, names) : names;
+  requireScalesUsed(selection.scales ?? [], order);
   const files = await Promise.all(
-    selection.data.map(async ({ source, path }) => {
-      const [{ name, onHub }, { sha256, rows: count }] = await Promise.all([
-        locateData(path),
-        describeFile(path),
-      ]);
+    selection.data.map(async ({ source, path, located }) => {
+      const { sha256, rows: count } = await describeFile(located);
+      const { name, onHub } = located;
       return { source, file: onHub ? name : basename(path), sha256, rows: count };
     }),
   );
@@ -163,6 +163,11 @@ export const describeError = (record: RowError): string =>
 /** What ends a run that is to be strict. */
 export const strictly = (reason: string): InputError =>
   new InputError("bad-row", reason, "mend the row, or leave --strict out to count such rows and go on");
+
+/** Rejected rows of parts that are there already end a strict run, too. @throws {InputError} `bad-row` */
+export function requireNoRejections([first]: readonly Rejection[]): void {
+  if (first !== undefined) throw strictly(first.reason);
+}
 
 /** Responses of a sampled record: tokenizing a thousand says no more about their lengths. */
 const SAMPLED_RESPONSES = 8;

@@ -178,6 +178,18 @@ describe("a write that fails", () => {
   });
 });
 
+test("a header that no reader would take is not written", async () => {
+  const path = join(folder, "long.safetensors");
+  const tensors = { a: { dtype: "F32", shape: [1], data: Float32Array.of(1) } } as const;
+  await expect(writeSafetensors(path, tensors, { rows: "x".repeat(100_000_000) })).rejects.toMatchObject({
+    code: "header-too-long",
+    message: expect.stringMatching(/expected a header of at most 100000000 bytes, got 1000000\d\d$/),
+  });
+  expect(await readdir(folder)).toEqual([]);
+  await writeSafetensors(path, tensors, { rows: "x".repeat(99_999_000) });
+  expect((await readSafetensorsHeader(path)).metadata.get("rows")).toHaveLength(99_999_000);
+});
+
 describe("reading rows", () => {
   const data = Float32Array.from({ length: 24 }, (_, i) => i);
 

@@ -99,7 +99,7 @@ describe.skipIf(!canMount)("a disk", () => {
   test("that is read-only is said to be so", async () => {
     mkdirSync(at("sealed"));
     spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m,ro", "tmpfs", at("sealed")]);
-    for (const out of ["sealed", "sealed/set"]) {
+    for (const out of ["sealed", "sealed/set", "./sealed", "probe/../sealed", `${folder}//sealed`]) {
       const refused = await embed(out);
       expect(refused.code).toBe(2);
       expect(errorLines(refused.stderr)).toMatch(

@@ -82,6 +82,14 @@ describe("scales", () => {
     });
   });
 
+  test("one that no objective has is refused by the tool that scales by it", async () => {
+    const location = rowsFile({ messages, ratings: { a: 4 } });
+    const scales = [parseScale("b=0:4")];
+    await expect(binarize([location], `${fileWith("")}.pairs.jsonl`, { scales })).rejects.toMatchObject({
+      code: "unused-scale",
+    });
+  });
+
   test("pairs are scaled by the declared range, not by the one that occurs", async () => {
     const row = (response: string, a: number, b: number) => ({ prompt: "Hi", response, ratings: { a, b } });
     const location = rowsFile(row("x", 1, 10), row("y", 2, 20));

@@ -124,8 +124,8 @@ test("rows become one vector per response and one per prompt, with labels, answe
 
 test("an aborted run continues to the same bytes, and parts do not change a row", async () => {
   const stop = new AbortController();
-  stop.abort();
-  expect(await run("resumed", { partRows: 4, signal: stop.signal })).toMatchObject({
+  const onProgress = () => stop.abort();
+  expect(await run("resumed", { partRows: 4, signal: stop.signal, onProgress })).toMatchObject({
     complete: false,
     rowsOut: 4,
   });

@@ -14,7 +14,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Backbone, openBackbone } from "../../src/backbone/backbone.ts";
 import { type Chat, openChat } from "../../src/chat/chat.ts";
 import { EMBEDDED_DIRECTORY } from "../../src/checkpoint/location.ts";
+import { withFiles } from "../../src/data/data-files.ts";
 import { parseDataLocation } from "../../src/data/location.ts";
+import { parseScale } from "../../src/data/rating-scale.ts";
 import { type EmbedOptions, embed } from "../../src/embedding/embed.ts";
 import { openEmbeddingSet } from "../../src/embedding/embedding-set.ts";
 import { type EmbedPlan, estimateSize } from "../../src/embedding/plan.ts";
@@ -70,6 +72,12 @@ const run = (path: string, out: string, options: Partial<EmbedOptions> = {}) =>
     },
     ...options,
   });
+
+/** Stops a run in its first part, which is finished. */
+function stopAtOnce() {
+  const stop = new AbortController();
+  return { signal: stop.signal, onProgress: () => stop.abort() };
+}
 
 /** What the backbone says of a conversation, without the embedding room. */
 async function statesOf(prompt: string, response: string) {
@@ -199,9 +207,7 @@ test("a part of another run is not read beside the set's own, nor in the place o
 
 test("an aborted run leaves whole parts, and the same call continues to the same bytes", async () => {
   const path = join(folder, "ratings.jsonl");
-  const stop = new AbortController();
-  stop.abort();
-  const stopped = await run(path, "resumed", { partRows: 10, signal: stop.signal });
+  const stopped = await run(path, "resumed", { partRows: 10, ...stopAtOnce() });
   expect(stopped).toMatchObject({ complete: false, rowsOut: 10 });
   await expect(openEmbeddingSet(join(folder, "resumed"))).rejects.toThrow("complete embedding set");
   let tokens = 0;
@@ -248,11 +254,9 @@ test("how the data is cut into parts does not change a row", async () => {
 
 test("the plan says before anything is computed what a run will cost, and what is there already", async () => {
   const path = join(folder, "ratings.jsonl");
-  const stop = new AbortController();
-  stop.abort();
   const plans: EmbedPlan[] = [];
   const onPlan = (plan: EmbedPlan) => plans.push(plan);
-  await run(path, "planned", { partRows: 10, signal: stop.signal, onPlan });
+  await run(path, "planned", { partRows: 10, ...stopAtOnce(), onPlan });
   await run(path, "planned", { partRows: 10, onPlan });
   const tokens = ratings.reduce((sum, { prompt, response }) => {
     const messages = [
@@ -275,7 +279,7 @@ test("a sample of many rows is spread over all of them, and the estimate is clos
     response: words(1 + (i % 50) + (i > 500 ? 40 : 0)),
     ratings: { quality: 1 },
   }));
-  const data = [parseDataLocation(writeRows("many.jsonl", many))];
+  const data = await withFiles([parseDataLocation(writeRows("many.jsonl", many))]);
   const survey = await surveyData({ kind: "ratings", data });
   expect(survey.sample.length).toBeGreaterThanOrEqual(64);
   expect(survey.sample.length).toBeLessThan(128);
@@ -296,11 +300,116 @@ test("a run that died while it wrote its first manifest is continued, and what i
   const out = join(folder, "died");
   mkdirSync(out);
   writeFileSync(join(out, ".manifest.json.tmp"), "{");
-  const stop = new AbortController();
-  stop.abort();
-  await run(path, "died", { partRows: 10, signal: stop.signal });
+  await run(path, "died", { partRows: 10, ...stopAtOnce() });
   writeFileSync(join(out, "ratings-00002-of-00003.safetensors.1-ab.tmp"), "half");
   const manifest = await run(path, "died", { partRows: 10 });
   expect(manifest).toMatchObject({ complete: true, rowsOut: 23 });
   expect(readdirSync(out)).toEqual(readdirSync(join(folder, "ratings")));
+});
+
+/** What a set holds of its rows. */
+const infosOf = async (name: string) =>
+  (await collect((await openEmbeddingSet(join(folder, name))).rowInfos())).flat();
+
+test("files that come into a folder of data during a run are not read: every pass reads those that it began with", async () => {
+  mkdirSync(join(folder, "growing"));
+  const rowsOf = (letter: string) =>
+    ratings.slice(0, 4).map((row, i) => ({ ...row, id: `${letter}${i}`, prompt: `${letter} ${i}?` }));
+  for (const letter of ["a", "c"]) writeRows(`growing/${letter}.jsonl`, rowsOf(letter));
+  const onPlan = () => void writeRows("growing/b.jsonl", rowsOf("b"));
+  const manifest = await run(join(folder, "growing"), "grown", { onPlan });
+  expect(manifest).toMatchObject({ complete: true, rowsIn: 8, rowsOut: 8, data: [{ rows: 8 }] });
+  const ids = (await infosOf("grown")).map(({ id }) => id);
+  expect(ids).toEqual(["a0", "a1", "a2", "a3", "c0", "c1", "c2", "c3"]);
+  await expect(run(join(folder, "growing"), "grown")).rejects.toMatchObject({ code: "output-not-empty" });
+});
+
+test("a wish to stop before the first part computes none, and one of a finished set leaves it finished", async () => {
+  const path = join(folder, "ratings.jsonl");
+  const signal = AbortSignal.abort();
+  let asked = 0;
+  const whole = backbone;
+  backbone = {
+    ...whole,
+    hiddenStates(...call) {
+      asked++;
+      return whole.hiddenStates(...call);
+    },
+  };
+  try {
+    expect(await run(path, "never", { partRows: 10, signal })).toMatchObject({ complete: false, parts: [] });
+    const stop = new AbortController();
+    const onPlan = () => stop.abort();
+    expect(await run(path, "never", { partRows: 10, signal: stop.signal, onPlan })).toMatchObject({
+      complete: false,
+      parts: [],
+    });
+  } finally {
+    backbone = whole;
+  }
+  expect(asked).toBe(0);
+  expect(await run(path, "ratings", { partRows: 10, signal })).toMatchObject({ complete: true, rowsOut: 23 });
+  await openEmbeddingSet(join(folder, "ratings"));
+});
+
+test("a strict run does not take over parts that were made with rows left out", async () => {
+  const path = writeRows("one-long.jsonl", [ratings[0], { ...ratings[1], response: words(3000) }]);
+  await run(path, "lenient");
+  await expect(run(path, "lenient", { strict: true })).rejects.toMatchObject({
+    code: "bad-row",
+    message: expect.stringMatching(/\d+ tokens/),
+  });
+  expect(await run(path, "lenient")).toMatchObject({ complete: true, rowsOut: 1 });
+});
+
+test("a scale that no objective has is refused; ratings that are not asked for cost no row", async () => {
+  const path = join(folder, "ratings.jsonl");
+  const scales = [parseScale("quality=0:1"), parseScale("qualty=0:1")];
+  await expect(run(path, "mistyped", { scales })).rejects.toMatchObject({
+    code: "unused-scale",
+    message: expect.stringMatching(/got "qualty"$/),
+    remedy: expect.stringMatching(/rate quality, clarity;/),
+  });
+  const outside = writeRows("outside.jsonl", [{ ...ratings[0], ratings: { quality: 1, clarity: 9 } }]);
+  const asked = { objectives: ["quality"], scales: [parseScale("*=0:1")] };
+  expect(await run(outside, "not-asked", asked)).toMatchObject({ rowsOut: 1, rejections: [] });
+});
+
+test("a row that is rejected has the name of its source, where one file is named twice", async () => {
+  const path = writeRows("twice.jsonl", [ratings[0], { prompt: "No response." }]);
+  const data = [parseDataLocation(`x=${path}`), parseDataLocation(`y=${path}`)];
+  const { rejections } = await run(path, "twice", { data });
+  expect(rejections.map(({ row, source }) => [row, source])).toEqual([
+    [1, "x"],
+    [3, "y"],
+  ]);
+});
+
+test("a row of UltraFeedback without completions is a row that is left out", async () => {
+  const rated = { response: "red", overall_score: 3, annotations: {} };
+  const rows = [
+    { instruction: "Name a colour.", completions: [rated] },
+    { instruction: "Name another.", completions: [] },
+  ];
+  expect(await run(writeRows("ultra.jsonl", rows), "ultra")).toMatchObject({
+    rowsIn: 2,
+    rowsOut: 1,
+    rejections: [
+      { row: 1, kind: "invalid", reason: expect.stringMatching(/completions: expected at least one/) },
+    ],
+  });
+});
+
+test("parts of more rows than a file can name are refused before anything is computed", async () => {
+  const path = join(folder, "ratings.jsonl");
+  await expect(run(path, "huge", { partRows: 131_073 })).rejects.toMatchObject({
+    code: "bad-part-rows",
+    message: expect.stringMatching(/expected at most 131072, got 131073/),
+  });
+  const many = writeRows("many-responses.jsonl", [
+    { prompt: "?", responses: Array(100).fill("red"), labels: Array(100).fill(1) },
+  ]);
+  await expect(run(many, "huge", { kind: "best-of-n", partRows: 1311 })).rejects.toMatchObject({
+    message: expect.stringMatching(/expected at most 1310, got 1311/),
+  });
 });

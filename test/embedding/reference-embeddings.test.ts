@@ -1,4 +1,15 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -31,6 +42,12 @@ import {
 const folder = mkdtempSync(join(tmpdir(), "armorm-reference-"));
 const at = (...names: string[]) => join(folder, ...names);
 afterAll(() => rmSync(folder, { recursive: true }));
+
+const mount = (path: string, bytes: number) =>
+  spawnSync("mount", ["-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", path]).status === 0;
+const canMount = mount(folder, 1 << 20);
+if (canMount) spawnSync("umount", [folder]);
+else console.log("skipped: no mount, so no small disk");
 
 const start = (options: Partial<ImportOptions> & Pick<ImportOptions, "files" | "out">) =>
   importEmbeddings({ backbone: "tiny", ...options });
@@ -104,6 +121,55 @@ describe("the reference's files become an embedding set", () => {
     });
     expect(manifest).toEqual((await openEmbeddingSet(at("ratings"))).manifest);
   });
+
+  test("by one import at a time, which neither disturbs another nor writes again what is there", async () => {
+    const files = [at("pairs.safetensors")];
+    const plans: object[] = [];
+    const both = await Promise.allSettled(
+      [0, 1].map(() => start({ files, out: at("at-once"), partRows: 5, onPlan: (plan) => plans.push(plan) })),
+    );
+    const refused = both.filter(({ status }) => status === "rejected");
+    // The second one may also have come when the first was done.
+    for (const one of refused) expect(one).toMatchObject({ reason: { code: "set-in-use" } });
+    expect(plans).toHaveLength(1);
+    const names = readdirSync(at("at-once"));
+    expect(names).toHaveLength(13);
+    const times = names.map((name) => statSync(at("at-once", name)).mtimeMs);
+    const again = await start({ files, out: at("at-once"), partRows: 5, onPlan: (plan) => plans.push(plan) });
+    expect(again).toEqual((await openEmbeddingSet(at("at-once"))).manifest);
+    expect(plans).toHaveLength(1);
+    expect(names.map((name) => statSync(at("at-once", name)).mtimeMs)).toEqual(times);
+    truncateSync(at("at-once", names[5]!), 100);
+    await start({ files, out: at("at-once"), partRows: 5, onPlan: (plan) => plans.push(plan) });
+    expect(plans).toHaveLength(2);
+    const set = await openEmbeddingSet(at("at-once"));
+    const pairs = await collect(set.pairs());
+    expect(joined(pairs.map(({ embeddings }) => embeddings))).toEqual(asStored(states));
+  });
+
+  test.skipIf(!canMount)(
+    "on a disk with room for it once, again and with a part that was damaged",
+    async () => {
+      const options = { files: [at("pairs.safetensors")], out: at("small"), partRows: 5 };
+      await start({ ...options, out: at("measured") });
+      const bytes = readdirSync(at("measured")).reduce(
+        (sum, name) => sum + statSync(at("measured", name)).size,
+        0,
+      );
+      mkdirSync(at("small"));
+      mount(at("small"), Math.round(1.5 * bytes));
+      try {
+        await start(options);
+        await start(options);
+        const file = at("small", readdirSync(at("small"))[5]!);
+        truncateSync(file, 100);
+        await start(options);
+        expect(statSync(file).size).toBeGreaterThan(100);
+      } finally {
+        spawnSync("umount", [at("small")]);
+      }
+    },
+  );
 
   test("without a column that nobody has rated", async () => {
     const labels = Float32Array.from(ratings.labels, (value, i) => (i % 3 === 1 ? Number.NaN : value));

@@ -11,13 +11,18 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { parseDataLocation } from "../../src/data/location.ts";
 import { type EmbedOptions, embed } from "../../src/embedding/embed.ts";
 import { type Embedder, openEmbedder } from "../../src/embedding/embedder.ts";
 import { openEmbeddingSet } from "../../src/embedding/embedding-set.ts";
+import type { EmbeddingManifest } from "../../src/embedding/manifest.ts";
 import { mergeShards } from "../../src/embedding/merge-shards.ts";
+import { prepareDirectory } from "../../src/embedding/set-directory.ts";
+import { openStretch } from "../../src/embedding/set-stretch.ts";
 import { parseShard, type Shard, shardOf, shardParts } from "../../src/embedding/shard.ts";
+import { writeJournal } from "../../src/embedding/shard-journal.ts";
 
 // So that a lock of another machine is not watched for a minute and a half.
 vi.mock("../../src/checkpoint/heartbeat.ts", async (original) => ({
@@ -135,6 +140,7 @@ describe("shards", () => {
       tokens = progress.tokens;
     };
     await run("pairs", "mixed", { onProgress });
+    expectSame("mixed", "alone-pairs");
     const first = tokens;
     await run("pairs", "fresh", { onProgress });
     expect(first).toBeLessThan(tokens);
@@ -145,6 +151,91 @@ describe("shards", () => {
     await mergeShards(at("mixed"));
     expectSame("mixed", "alone-pairs");
   });
+});
+
+/** Exchanges some bytes of a file for as many others. */
+function spoil(path: string, from: string, to: string): void {
+  const bytes = readFileSync(path);
+  const begin = bytes.indexOf(from);
+  expect(begin).toBeGreaterThan(0);
+  bytes.write(to, begin, "latin1");
+  writeFileSync(path, bytes);
+}
+const isWhole = (out: string) => JSON.parse(readFileSync(at(`${out}/manifest.json`), "utf8")).complete;
+
+describe("a part that was damaged", () => {
+  const file = "pairs-00003-of-00008.safetensors";
+  const damages: [string, string, string, RegExp][] = [
+    ["names another row", 'row\\":7', 'row\\":9', /expected row 7, got 8$/],
+    ["has rows that are no JSON", 'row\\":7', 'row\\":x', /no part of this set, or cut$/],
+    ["has rows that are no list", '"rows":"[', '"rows":"{', /no part of this set, or cut$/],
+  ];
+  test.each(damages)(
+    "and %s is missing for a merge, for its shard and for one process",
+    async (what, from, to, damage) => {
+      const out = `damaged ${what}`;
+      cpSync(at("alone-pairs"), at(out), { recursive: true });
+      for (const again of [{ shard: { index: 1, count: 2 } }, {}]) {
+        spoil(at(`${out}/${file}`), from, to);
+        const { missing } = await mergeShards(at(out));
+        expect(missing.flatMap(({ parts }) => parts)).toEqual([
+          { index: 2, file, damage: expect.stringMatching(damage) },
+        ]);
+        await run("pairs", out, again);
+        expect((await mergeShards(at(out))).missing).toEqual([]);
+        expectSame(out, "alone-pairs");
+      }
+      spoil(at(`${out}/${file}`), from, to);
+      await expect(openStretch(at(out), { index: 1, count: 2 })).resolves.toBeDefined(); // The manifest names it.
+      await mergeShards(at(out));
+      await expect(openStretch(at(out), { index: 1, count: 2 })).rejects.toMatchObject({
+        code: "incomplete-embeddings",
+      });
+    },
+  );
+
+  test("is told by whoever reads it", async () => {
+    cpSync(at("alone-pairs"), at("read"), { recursive: true });
+    spoil(at(`read/${file}`), 'row\\":7', 'row\\":x');
+    const read = async () => {
+      for await (const _ of (await openEmbeddingSet(at("read"))).rowInfos());
+    };
+    await expect(read()).rejects.toMatchObject({ code: "changed-part" });
+  });
+
+  test("makes its set incomplete, from when a merge has found it, or whoever makes it again", async () => {
+    const makers: [string, (out: string) => Promise<unknown>][] = [
+      ["merge", (out) => mergeShards(at(out))],
+      ["shard", (out) => run("pairs", out, { shard: { index: 1, count: 2 }, ...stopped })],
+      ["process", (out) => run("pairs", out, stopped)],
+    ];
+    const stopped = { signal: AbortSignal.abort() };
+    for (const [name, make] of makers) {
+      const out = `found by ${name}`;
+      cpSync(at("alone-pairs"), at(out), { recursive: true });
+      truncateSync(at(`${out}/${file}`), 500);
+      expect(isWhole(out)).toBe(true);
+      await make(out);
+      expect(isWhole(out), name).toBe(false);
+      await expect(openEmbeddingSet(at(out))).rejects.toMatchObject({ code: "incomplete-embeddings" });
+      await run("pairs", out);
+      await mergeShards(at(out));
+      expectSame(out, "alone-pairs");
+    }
+  });
+});
+
+test("processes that begin a set in a fresh folder at once do not refuse each other", async () => {
+  const set: EmbeddingManifest = JSON.parse(readFileSync(at("alone-pairs/manifest.json"), "utf8"));
+  for (let round = 0; round < 60; round++) {
+    const directory = mkdtempSync(at("fresh-"));
+    const begin = async (index: number) => {
+      await delay(Math.random() * 3);
+      await prepareDirectory(directory, set);
+      await writeJournal(directory, { index, count: 8 }, null, set);
+    };
+    await Promise.all(Array.from({ length: 8 }, (_, i) => begin(i + 1)));
+  }
 });
 
 describe("a merge", () => {

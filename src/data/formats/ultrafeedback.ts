@@ -21,6 +21,9 @@ export const ULTRAFEEDBACK: DataFormat = {
     if (!Array.isArray(completions)) {
       throw badRow(`completions: expected an array, got ${describe(completions)}`, "leave the row out");
     }
+    if (completions.length === 0) {
+      throw badRow("completions: expected at least one, got none", "leave the row out");
+    }
     return completions.map((completion: unknown) => {
       const { response, overall_score, annotations } = (completion ?? {}) as Fields;
       const aspects = ASPECTS.map((name) => [name, numberIn(((annotations ?? {}) as Fields)[name])] as const);
