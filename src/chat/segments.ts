@@ -4,8 +4,12 @@
 const SENTENCES = new Intl.Segmenter("en", { granularity: "sentence" });
 const CHARACTERS = new Intl.Segmenter("en", { granularity: "grapheme" });
 const WINDOW = 2048;
-/** A sentence that ends before one of these ends there for good: UAX #29 looks no further ahead. */
-const DECIDES = /[\p{L}\p{Sentence_Terminal}\n\r\u0085\u2028\u2029]/u;
+/**
+ * A sentence that ends before one of these ends there for good: UAX #29 looks no further ahead. The halfwidth voiced sound marks are
+ * letters, and to it mere marks of the letter before.
+ */
+const DECIDES = /(?![\uff9e\uff9f])[\p{L}\p{Sentence_Terminal}\n\r\u0085\u2028\u2029]/u;
+const PAIR = /^[\ud800-\udbff][\udc00-\udfff]$/;
 
 /** The sentences of UAX #29 in order, white space behind them included: together the text. */
 export const sentencesOf = (text: string): Generator<string> => segmentsOf(text, SENTENCES, lastDeciding);
@@ -37,7 +41,10 @@ function* segmentsOf(
 }
 
 function lastDeciding(text: string): number {
-  let at = text.length - 1;
-  while (at >= 0 && !DECIDES.test(text[at]!)) at--;
-  return at;
+  for (let end = text.length; end > 0; ) {
+    const start = PAIR.test(text.slice(Math.max(0, end - 2), end)) ? end - 2 : end - 1;
+    if (DECIDES.test(text.slice(start, end))) return start;
+    end = start;
+  }
+  return -1;
 }

@@ -31,6 +31,9 @@ export interface HeldLock extends AsyncDisposable {
   readonly previous: LockOwner | null;
 }
 
+/** How often a lock may be released between two looks at it. */
+const TRIES = 5;
+
 /** Somebody else has it. */
 export interface BusyLock {
   /** Null while its file is being written. */
@@ -50,13 +53,16 @@ export interface BusyLock {
 export async function tryLock(path: string): Promise<HeldLock | BusyLock> {
   await mkdir(dirname(path), { recursive: true });
   const text = JSON.stringify(thisProcess());
-  if (await create(path, text)) return held(path, text, null);
-  const stats = await stat(path).catch(() => null);
-  if (stats === null) return await tryLock(path); // just released
-  const owner = await readOwner(path);
-  const life = owner === null ? "unknown" : lifeOf(owner);
-  if (life !== "gone") return { owner, alive: life === "alive", touchedMs: stats.mtimeMs };
-  return (await takeLock(path, text, owner)) ?? (await lockOf(path));
+  for (let tries = 0; tries < TRIES; tries++) {
+    if (await create(path, text)) return held(path, text, null);
+    const stats = await stat(path).catch(() => null);
+    if (stats === null) continue; // just released
+    const owner = await readOwner(path);
+    const life = owner === null ? "unknown" : lifeOf(owner);
+    if (life !== "gone") return { owner, alive: life === "alive", touchedMs: stats.mtimeMs };
+    return (await takeLock(path, text, owner)) ?? (await lockOf(path));
+  }
+  return { owner: null, alive: false, touchedMs: 0 }; // there, and not to be looked at: a link to nothing, a file system at fault
 }
 
 /** Takes the lock of an owner who has been silent for too long, or says who was quicker. */

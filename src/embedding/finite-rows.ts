@@ -7,6 +7,9 @@ import type { EncodedPart } from "./encoded-parts.ts";
 import type { Rejection } from "./manifest.ts";
 import { strictly } from "./survey.ts";
 
+/** As many rows in a row may be the data's fault. */
+const MOST_BY_CHANCE = 8;
+
 const REASON = "hidden states not finite: expected numbers, got NaN or infinity";
 
 /** What of a part can be written. */
@@ -23,7 +26,7 @@ export interface FiniteRows {
  *
  * @param states One per request of the part's rows.
  * @param begun Whether the set has rows already, which says that the backbone can be right.
- * @throws {InputError} `bad-row` if strict; `not-finite` where that is every row, except for a single one of a set that has begun.
+ * @throws {InputError} `bad-row` if strict; `not-finite` where that is every row, except for a few of a set that has begun.
  */
 export function rejectNotFinite(
   { rows, rejections }: Pick<EncodedPart<unknown>, "rows" | "rejections">,
@@ -42,10 +45,12 @@ export function rejectNotFinite(
       continue;
     }
     const { id, source, subset, promptHash } = row.info;
-    if (strict) throw strictly(`${source}: row ${row.info.row} (id ${id}): ${REASON}`);
-    rejected.push({ row: row.info.row, id, source, subset, promptHash, kind: "invalid", reason: REASON });
+    const reason = `${source}: row ${row.info.row} (id ${id}): ${REASON}`;
+    if (strict) throw strictly(reason);
+    rejected.push({ row: row.info.row, id, source, subset, promptHash, kind: "invalid", reason });
   }
-  if (rejected.length === rows.length && (rows.length > 1 || (rows.length === 1 && !begun))) throw broken();
+  const none = rows.length > 0 && rejected.length === rows.length;
+  if (none && (rows.length > MOST_BY_CHANCE || !begun)) throw broken();
   return { ...finite, rejections: [...rejections, ...rejected].sort((a, b) => a.row - b.row) };
 }
 

@@ -1,7 +1,7 @@
 // Whose lock it is, where process numbers and names of machines are used again.
 
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -10,6 +10,7 @@ import {
   type HeldLock,
   isHeld,
   type LockOwner,
+  takeOver,
   tryLock,
 } from "../../src/checkpoint/file-lock.ts";
 
@@ -78,4 +79,14 @@ onLinux("a lock", () => {
     await leaveLock({ started: null });
     await expectBusy(false);
   });
+});
+
+test("a lock that is there and cannot be looked at is somebody's, until it is taken over", async () => {
+  const dangling = join(folder, "dangling.lock");
+  symlinkSync(join(folder, "nothing"), dangling);
+  const busy = await tryLock(dangling);
+  expect(busy).toMatchObject({ owner: null, alive: false });
+  const taken = await takeOver(busy as BusyLock, dangling);
+  expect(isHeld(taken)).toBe(true);
+  await (taken as HeldLock)[Symbol.asyncDispose]();
 });
