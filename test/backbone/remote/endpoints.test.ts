@@ -95,11 +95,11 @@ test.each([
   ["last", cut, busy(null)],
 ])(
   "one that is too busy, said %s of two failures, gets a single request whatever is answered meanwhile",
-  async (_, ...setbacks) => {
+  async (_, earlier, later) => {
     const { endpoints, take, takeAll } = start();
     const [first, last, ...answered] = await takeAll(8);
-    endpoints.failed(first!, setbacks[0]!);
-    endpoints.failed(last!, setbacks[1]!);
+    endpoints.failed(first!, earlier);
+    endpoints.failed(last!, later);
     for (const turn of answered) endpoints.answered(turn);
     await take();
     expect(await orNone(take())).toBe("none");
