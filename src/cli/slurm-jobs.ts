@@ -2,7 +2,7 @@
 
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "../errors.ts";
 import { shellWords } from "./shell-words.ts";
@@ -32,9 +32,12 @@ export interface SlurmLaunch {
 
 const FILE = "launch.json";
 
-export const writeLaunch = async (folder: string, launch: SlurmLaunch): Promise<void> => {
+/** Whole or not at all: without its `launch.json` a launch cannot be resumed. */
+const writeLaunch = async (folder: string, launch: SlurmLaunch): Promise<void> => {
   await mkdir(join(folder, "logs"), { recursive: true });
-  await writeFile(join(folder, FILE), `${JSON.stringify(launch, null, 1)}\n`);
+  const temporary = join(folder, `${FILE}.tmp`);
+  await writeFile(temporary, `${JSON.stringify(launch, null, 1)}\n`);
+  await rename(temporary, join(folder, FILE));
 };
 
 /** @throws {InputError} `not-a-launch` */
@@ -116,7 +119,10 @@ function script(
 
 /**
  * Submits the array of these shards and the merge after it, which runs however they end. Keeps the job numbers, that of the array
- * before the merge is submitted. Where Slurm refuses either of them nothing is left in the queue, and no folder that was not there.
+ * before the merge is submitted. Where Slurm refuses either of them, or a file cannot be written, nothing is left in the queue, and
+ * no folder that was not there.
+ *
+ * @throws {InputError} `array-queued` with the numbers of jobs that could not be taken back; their scripts and logs stay.
  */
 export async function submit(
   folder: string,
@@ -127,36 +133,37 @@ export async function submit(
   const [shardFile, mergeFile] = [join(folder, "shard.sh"), join(folder, `merge-${attempt}.sh`)];
   const [shardText, mergeText] = [shardScript(folder, launch), mergeScript(folder, launch, attempt)];
   const isNew = !existsSync(folder);
+  const queued: string[] = [];
   try {
     await writeLaunch(folder, launch);
     await writeFile(shardFile, shardText);
     await writeFile(mergeFile, mergeText);
     const array = sbatch([`--array=${ranges(shards)}`, shardFile]);
+    queued.push(array);
     await writeLaunch(folder, { ...launch, jobs: { shards: array, merge: null } });
-    const merge = sbatchOrCancel(array, [`--dependency=afterany:${array}`, mergeFile]);
+    const merge = sbatch([`--dependency=afterany:${array}`, mergeFile]);
+    queued.push(merge);
     const submitted = { ...launch, jobs: { shards: array, merge } };
     await writeLaunch(folder, submitted);
     return submitted;
   } catch (error) {
-    const queued = error instanceof InputError && error.code === "array-queued";
-    if (isNew && !queued) await rm(folder, { recursive: true, force: true });
+    takeBack(queued, error as Error);
+    if (isNew) await rm(folder, { recursive: true, force: true });
     throw error;
   }
 }
 
-/** Submits what depends on an array, or takes the array back. */
-function sbatchOrCancel(array: string, words: readonly string[]): string {
-  try {
-    return sbatch(words);
-  } catch (error) {
-    const cancelled = spawnSync("scancel", [array], { encoding: "utf8" }).status === 0;
-    if (cancelled) throw error;
-    throw new InputError(
-      "array-queued",
-      `${(error as Error).message}; its shards are in the queue as job ${array}, which could not be cancelled`,
-      `cancel them (scancel ${array}), or wait until they have ended, and give --resume`,
-    );
-  }
+/** Cancels jobs because of an error. @throws {InputError} `array-queued` */
+function takeBack(jobs: readonly string[], { message }: Error): void {
+  if (jobs.length === 0) return;
+  // The merge first: it waits for the end of the array, however that comes.
+  const latestFirst = jobs.toReversed();
+  if (spawnSync("scancel", latestFirst).status === 0) return;
+  throw new InputError(
+    "array-queued",
+    `${message}; what was submitted is in the queue as job ${jobs.join(" and ")}, which could not be cancelled`,
+    `cancel it (scancel ${latestFirst.join(" ")}), or wait until it has ended, and give --resume`,
+  );
 }
 
 /** `1-3,5,8-9` */

@@ -21,7 +21,8 @@ const folder = mkdtempSync(join(tmpdir(), "armorm-launch-"));
 const at = (name: string) => join(folder, name);
 const EMBED = ["--", "embed", "--backbone", "tiny", "--data", "my rows.jsonl", "--out", "set"];
 
-// A Slurm that writes down what it is asked, and refuses options that begin with REFUSE; squeue knows no job but QUEUED.
+// A Slurm that writes down what it is asked, and refuses options that begin with REFUSE; after one that begins with BREAK nothing can
+// be written to launch.json. squeue knows no job but QUEUED.
 const fake = {
   PATH: `${at("bin")}${delimiter}${process.env.PATH}`,
   SLURM_JOB_ID: "7",
@@ -36,10 +37,11 @@ beforeAll(() => {
   write(
     "sbatch",
     `case "$2" in "$REFUSE"=*) echo 'invalid partition' >&2; exit 1;; esac
-echo "$@ job=$SLURM_JOB_ID conf=$SLURM_CONF" >> ${at("asked")}; wc -l < ${at("asked")} | tr -d ' '`,
+echo "$@ job=$SLURM_JOB_ID conf=$SLURM_CONF" >> ${at("asked")}; wc -l < ${at("asked")} | tr -d ' '
+case "$2" in "$BREAK"=*) cd "$(dirname "$3")"; rm launch.json; mkdir launch.json;; esac`,
   );
   write("squeue", 'test "$3" = "$QUEUED" && echo queued');
-  write("scancel", `test -z "$REFUSE_CANCEL" && echo "$1" >> ${at("cancelled")}`);
+  write("scancel", `test -z "$REFUSE_CANCEL" && echo "$@" >> ${at("cancelled")}`);
   writeFileSync(at("my rows.jsonl"), JSON.stringify({ prompt: "a", response: "b", ratings: { q: 1 } }));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -155,7 +157,9 @@ test("what Slurm refuses leaves no folder in the way of the same command, mended
   expect(existsSync(at("refused.launch"))).toBe(false);
 
   const kept = await start({ REFUSE: "--dependency", REFUSE_CANCEL: "1" });
-  expect(kept.stderr).toMatch(/its shards are in the queue as job (\d+), which could not be cancelled/);
+  expect(kept.stderr).toMatch(
+    /what was submitted is in the queue as job (\d+), which could not be cancelled/,
+  );
   const launched = JSON.parse(readFileSync(at("refused.launch/launch.json"), "utf8"));
   expect(launched.jobs).toEqual({ shards: String(arrays + 1), merge: null });
   const again = await launch(["slurm", "--resume", "refused.launch"], {
@@ -166,6 +170,33 @@ test("what Slurm refuses leaves no folder in the way of the same command, mended
   rmSync(at("refused.launch"), { recursive: true });
   expect(await start({})).toMatchObject({ code: 0 });
 });
+
+test.each([
+  ["the array", "--array", 1],
+  ["the merge", "--dependency", 2],
+])(
+  "jobs whose numbers cannot be written after %s are taken back, or named and their folder kept",
+  async (_, option, n) => {
+    const out = `unwritten${n}`;
+    const words = ["slurm", "--shards", "2", "--", "embed", "--backbone", "tiny", "--data", "my rows.jsonl"];
+    const start = (env: Record<string, string> = {}) =>
+      launch([...words, "--out", out], { ...fake, BREAK: option, ...env });
+    const lines = (name: string) => readFileSync(at(name), "utf8").trimEnd().split("\n");
+    // Jobs have the numbers of the lines in which they are asked for.
+    const latest = () => Array.from({ length: n }, (_, i) => String(lines("asked").length - i));
+
+    const cancelled = await start();
+    expect(cancelled).toMatchObject({ code: 1, stderr: expect.stringMatching(/launch\.json/) });
+    expect(lines("cancelled").at(-1)).toBe(latest().join(" "));
+    expect(existsSync(at(`${out}.launch`))).toBe(false);
+
+    const kept = await start({ REFUSE_CANCEL: "1" });
+    expect(kept.code).toBe(2);
+    expect(kept.stderr).toContain(`in the queue as job ${latest().reverse().join(" and ")}, which`);
+    expect(kept.stderr).toContain(`(scancel ${latest().join(" ")})`);
+    expect(readdirSync(at(`${out}.launch`))).toContain("logs");
+  },
+);
 
 test("paths and options are quoted as Slurm reads them", async () => {
   const name = `o'brien's "50%" set`;

@@ -22,8 +22,12 @@ export interface Endpoint {
   answers: number;
   /** Failures since it last answered. */
   failures: number;
-  /** Times that it began to fail; a request that was sent before the last of them says nothing about how it is now. */
+  /** Whether one of these failures said that it has too much to do; only answers to requests sent since take that back. */
+  busy: boolean;
+  /** Times that a failure made it rest. Failures of requests that were sent before the last of them are part of it. */
   setbacks: number;
+  /** Requests under way that were sent after the last setback. */
+  sinceSetback: number;
   /** Not to be asked before, on the clock of `performance.now()`. */
   restsUntil: number;
 }
@@ -54,7 +58,17 @@ export class Endpoints {
 
   constructor(urls: readonly string[], inFlight: number, timing: RetryTiming) {
     this.all = urls.map((url) => {
-      return { url, active: 0, limit: inFlight, answers: 0, failures: 0, setbacks: 0, restsUntil: 0 };
+      return {
+        url,
+        active: 0,
+        limit: inFlight,
+        answers: 0,
+        failures: 0,
+        busy: false,
+        setbacks: 0,
+        sinceSetback: 0,
+        restsUntil: 0,
+      };
     });
     this.#inFlight = inFlight;
     this.#timing = timing;
@@ -70,13 +84,17 @@ export class Endpoints {
     return this.#inFlight * this.all.length;
   }
 
-  /** Waits for an endpoint that has room, and counts a request for it. One that has failed gets a single request until it answers. */
+  /**
+   * Waits for an endpoint that has room, and counts a request for it. One that has failed gets a single request until it answers,
+   * beside those sent before: one of these that is never answered does not keep it waiting.
+   */
   async take(signal: AbortSignal): Promise<Turn> {
     for (;;) {
       signal.throwIfAborted();
       const now = performance.now();
       const free = this.all.filter(
-        ({ active, limit, failures, restsUntil }) => active < (failures > 0 ? 1 : limit) && restsUntil <= now,
+        ({ active, limit, failures, sinceSetback, restsUntil }) =>
+          active < limit && (failures === 0 || sinceSetback === 0) && restsUntil <= now,
       );
       if (free.length > 0)
         return this.begin(free.reduce((best, one) => (load(one) < load(best) ? one : best)));
@@ -88,14 +106,22 @@ export class Endpoints {
   /** Counts a request for this endpoint, whatever it is at. */
   begin(endpoint: Endpoint): Turn {
     endpoint.active += 1;
+    endpoint.sinceSetback += 1;
     return { endpoint, setbacks: endpoint.setbacks };
   }
 
-  /** Counts a request as answered. One that was sent before the endpoint began to fail does not end its rest. */
-  answered({ endpoint, setbacks }: Turn): void {
-    endpoint.active -= 1;
-    if (setbacks === endpoint.setbacks) {
+  /**
+   * Counts a request as answered, which never ends a rest. After the rest all go on, unless the endpoint was too busy: then a request
+   * that was sent afterwards must be answered first.
+   */
+  answered(turn: Turn): void {
+    const { endpoint } = turn;
+    const isCurrent = this.#end(turn);
+    if (isCurrent || !endpoint.busy) {
       endpoint.failures = 0;
+      endpoint.busy = false;
+    }
+    if (isCurrent) {
       endpoint.answers += 1;
       if (endpoint.answers >= ANSWERS_PER_STEP && endpoint.limit < this.#inFlight) {
         endpoint.limit += 1;
@@ -107,30 +133,42 @@ export class Endpoints {
 
   /**
    * Counts a request as failed and lets the endpoint rest, never for less than it asks. Requests that were under way together fail
-   * together: only the first of them makes the rest longer, and halves how many an endpoint gets that is too busy.
+   * together: only the first of them makes the rest longer, and halves how many an endpoint gets that is too busy. The single request
+   * after that, refused beside others under way, says that it has room for one fewer.
    */
-  failed({ endpoint, setbacks }: Turn, { retryAfterMs, busy }: Setback): void {
+  failed(turn: Turn, { retryAfterMs, busy }: Setback): void {
     const { leastWaitMs, mostWaitMs } = this.#timing;
+    const { endpoint } = turn;
+    const { active } = endpoint;
     let wait = retryAfterMs ?? 0;
-    if (setbacks === endpoint.setbacks) {
+    if (this.#end(turn)) {
       endpoint.setbacks += 1;
+      endpoint.sinceSetback = 0;
       endpoint.failures += 1;
       const backoff = Math.min(leastWaitMs * 2 ** (endpoint.failures - 1), mostWaitMs);
       wait = Math.max(wait, backoff * (1 - Math.random() / 2));
-      if (busy && endpoint.active > 1) {
-        endpoint.limit = Math.floor(endpoint.active / 2);
+      if (busy && active > 1) {
+        endpoint.limit = endpoint.busy ? active - 1 : Math.floor(active / 2);
         endpoint.answers = 0;
       }
     }
-    endpoint.active -= 1;
+    endpoint.busy = endpoint.failures > 0 && (endpoint.busy || busy);
     endpoint.restsUntil = Math.max(endpoint.restsUntil, performance.now() + wait);
     this.#wake();
   }
 
   /** Takes a request back that has neither been answered nor failed. */
-  withdrawn({ endpoint }: Turn): void {
-    endpoint.active -= 1;
+  withdrawn(turn: Turn): void {
+    this.#end(turn);
     this.#wake();
+  }
+
+  /** Counts a request as no longer under way. @returns Whether it was sent after the last setback. */
+  #end({ endpoint, setbacks }: Turn): boolean {
+    const isCurrent = setbacks === endpoint.setbacks;
+    endpoint.active -= 1;
+    if (isCurrent) endpoint.sinceSetback -= 1;
+    return isCurrent;
   }
 
   #wake(): void {
