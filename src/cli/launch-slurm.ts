@@ -109,14 +109,22 @@ async function run(words: readonly string[], flags: SlurmFlags): Promise<void> {
 }
 
 async function resume(folder: string, words: readonly string[], flags: SlurmFlags): Promise<void> {
-  if (words.length > 0 || flags.shards !== undefined) {
+  const { shards, cpus, partition, time, mem, sbatch } = flags;
+  if (words.length > 0 || shards !== undefined || cpus !== undefined || flags.folder !== undefined) {
     throw new InputError(
       "bad-launch",
-      "launch: expected --resume alone, got a command or --shards beside it",
-      "the folder knows the command; a new launch needs another --folder",
+      "launch: expected --resume without a command, --shards, --cpus and --folder, got one of them",
+      "the folder knows them; a new launch needs another --folder",
     );
   }
-  const launch = await readLaunch(folder);
+  const begun = await readLaunch(folder);
+  const launch: SlurmLaunch = {
+    ...begun,
+    partition: partition ?? begun.partition,
+    time: time ?? begun.time,
+    memory: mem ?? begun.memory,
+    sbatch: sbatch ?? begun.sbatch,
+  };
   const [unfinished] = unfinishedJobs(launch);
   if (unfinished !== undefined) {
     throw new InputError(
@@ -129,9 +137,9 @@ async function resume(folder: string, words: readonly string[], flags: SlurmFlag
   if (merged?.manifest) return printManifest(merged.manifest, launch.out);
   if (merged?.missing.length === 0) return print(`# every part is there: without --dry-run they are merged`);
   if (merged !== null) printMissing(launch.out, merged.missing, merged.partCount);
-  const shards = await shardsToSubmit(launch, merged);
-  if (flags.dryRun) return printScripts(folder, launch, shards);
-  printSubmitted(folder, await submit(folder, launch, shards, flags.attempt), shards);
+  const missing = await shardsToSubmit(launch, merged);
+  if (flags.dryRun) return printScripts(folder, launch, missing);
+  printSubmitted(folder, await submit(folder, launch, missing, flags.attempt), missing);
 }
 
 /** Merges what shards have made, or says what it would find; null where no shard has begun. */

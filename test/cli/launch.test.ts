@@ -108,7 +108,9 @@ test("every shard is submitted, and the merge after it; the last merge submits n
     );
     expect(shard.code).toBe(0);
   }
-  const third = await launch(["slurm", "--resume", "set.launch"], fake);
+  const third = await launch(["slurm", "--resume", "set.launch", "--time", "9:00:00"], fake);
+  expect(readFileSync(at("set.launch/shard.sh"), "utf8")).toContain("#SBATCH --time=9:00:00\n");
+  expect(JSON.parse(readFileSync(at("set.launch/launch.json"), "utf8"))).toMatchObject({ time: "9:00:00" });
   expect(third.stdout).toMatch(
     /set: 1 of 1 part missing\nshard 3\/3: .*\n.*\nsubmitted 1 shard \(3\) as job 5/,
   );
@@ -243,6 +245,7 @@ test.each([
     ["slurm", "--shards", "2", "--", "embed", "--backbone", "tiny", "--out", "o"],
     /embed with --data, got none/,
   ],
+  [["slurm", "--resume", "nowhere", "--cpus", "4"], /expected --resume without .* --cpus/],
   [["slurm", "--resume", "nowhere"], /nowhere: expected the folder of a launch/],
   [
     ["slurm", "--shards", "2", "--folder", "other", ...EMBED],
