@@ -60,11 +60,14 @@ onLinux("a lock", () => {
   });
 
   test("of a process that has ended and that its parent has not noticed is taken over", async () => {
-    const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 60"], {
+    // It ends once its parent is no shell any more, which would notice.
+    const child = "(until grep -q sleep /proc/$$/comm; do sleep 0.01; done)";
+    const parent = spawn("sh", ["-c", `${child} & echo $!; exec sleep 60`], {
       stdio: ["ignore", "pipe", "ignore"],
     });
     const pid = Number(await new Promise((resolve) => parent.stdout.once("data", resolve)));
-    await expect.poll(() => readFileSync(`/proc/${pid}/stat`, "utf8")).toMatch(/\) Z /);
+    const state = () => readFileSync(`/proc/${pid}/stat`, "utf8");
+    await expect.poll(state, { timeout: 60_000 }).toMatch(/\) Z /);
     await leaveLock({ pid });
     await expectTaken();
     parent.kill();

@@ -239,7 +239,7 @@ browserTest(
       .selectOption({ label: worst });
     expect(await title.textContent()).not.toBe(first);
     await compare(page, PROMPT, ANSWERS.slice(0, 2));
-    await expect.poll(() => order(page)).toHaveLength(2);
+    await expect.poll(() => order(page), { timeout: 60_000 }).toHaveLength(2);
     expect(await title.textContent()).toBe(`Why ${(await order(page)).join(" beats ")}`);
     expect(errors).toEqual([]);
   },
