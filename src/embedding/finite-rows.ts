@@ -7,7 +7,7 @@ import type { EncodedPart } from "./encoded-parts.ts";
 import type { Rejection } from "./manifest.ts";
 import { strictly } from "./survey.ts";
 
-/** As many rows in a row may be the data's fault. */
+/** So many rows of a part and no finite one among them may still be the fault of the data. */
 const MOST_BY_CHANCE = 8;
 
 const REASON = "hidden states not finite: expected numbers, got NaN or infinity";
